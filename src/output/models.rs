@@ -53,9 +53,13 @@ struct ModelListDocument<'a> {
     models: &'a [ModelRow],
 }
 
-/// The coverage of a model's published rows, and what keeps it from the next place.
+/// The coverage of a lane's published rows, and what keeps it from the next place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankingView {
+    /// The lane's endpoint; `None` if its rows name none.
+    pub endpoint_tag: Option<String>,
+    /// The lane's quantization, if it is stated.
+    pub quantization: Option<String>,
     pub coverage: LaneCoverage,
     /// Sentences for people.
     pub missing: Vec<String>,
@@ -65,6 +69,8 @@ impl RankingView {
     fn json(&self) -> Value {
         let LaneCoverage { samples, span, dates, blocks } = self.coverage;
         json!({
+            "endpoint_tag": self.endpoint_tag,
+            "quantization": self.quantization,
             "place": self.coverage.place().map(RankingPlace::as_str),
             "samples": samples,
             "span_seconds": span.num_seconds(),
@@ -75,14 +81,14 @@ impl RankingView {
     }
 
     fn line(&self) -> String {
+        let lane = [&self.endpoint_tag, &self.quantization].into_iter().flatten();
+        let lane = lane.map(|word| text::one_line(word)).collect::<Vec<_>>().join(" ");
+        let lane = if lane.is_empty() { lane } else { format!("{lane}: ") };
         let place = self.coverage.place().map_or("no place yet", RankingPlace::as_str);
+        let place = format!("{lane}{place}");
         let next = self.coverage.next().map(|next| format!("; for {}: ", next.as_str()));
         let next = next.filter(|_| !self.missing.is_empty()).unwrap_or_else(|| "; ".to_owned());
-        if self.missing.is_empty() {
-            place.to_owned()
-        } else {
-            format!("{place}{next}{}", self.missing.join(", "))
-        }
+        if self.missing.is_empty() { place } else { format!("{place}{next}{}", self.missing.join(", ")) }
     }
 }
 
@@ -93,8 +99,8 @@ pub struct ModelDetails {
     pub entry: Map<String, Value>,
     /// The key under which readers draw it with other providers' models, and since when.
     pub identity: Option<(String, DateTime<Utc>)>,
-    /// How far it is from a place in the dashboard's ranking.
-    pub ranking: RankingView,
+    /// How far each of its lanes is from a place in the dashboard's ranking.
+    pub rankings: Vec<RankingView>,
     /// The newest changes of the model.
     pub changes: Vec<ChangeView>,
 }
@@ -290,7 +296,7 @@ fn details_lines(details: &ModelDetails, now: DateTime<Utc>, view: &ReportView) 
     let fields = details.entry.iter().filter(|(name, _)| !matches!(name.as_str(), "provider" | "model_id"));
     let fields: Vec<(&str, String)> =
         fields.map(|(name, value)| (name.as_str(), text::one_line(&plain(value)))).collect();
-    let ranking = [("ranking", details.ranking.line())];
+    let ranking = details.rankings.iter().map(|ranking| ("ranking", ranking.line()));
     for (title, value) in freshness.into_iter().chain(figures).chain(ranking).chain(identity).chain(fields) {
         lines.extend(text::wrap(&format!("{}: {value}", text::escape(title)), width, 2));
     }
@@ -320,10 +326,11 @@ fn plain(value: &Value) -> String {
 pub fn stories_json(stories: &[ModelDetails], now: DateTime<Utc>) -> String {
     let details = |details: &ModelDetails| {
         let changes: Vec<Value> = details.changes.iter().map(catalog_changes::change).collect();
+        let rankings: Vec<Value> = details.rankings.iter().map(RankingView::json).collect();
         let identity = details.identity.as_ref();
         let identity = identity
             .map(|(key, since)| json!({ "canonical_key": key, "effective_from": document::time(*since) }));
-        json!({ "model": details.row, "identity": identity, "ranking": details.ranking.json(),
+        json!({ "model": details.row, "identity": identity, "ranking": rankings,
             "entry": details.entry, "changes": changes })
     };
     let stories: Vec<Value> = stories.iter().map(details).collect();

@@ -131,8 +131,9 @@ fn details() -> ModelDetails {
     let times = (0..30).map(|hours| now() - TimeDelta::hours(hours));
     let coverage = LaneCoverage::of(times, now());
     let missing = coverage.missing(RankingPlace::Official);
-    let ranking = RankingView { coverage, missing };
-    ModelDetails { row, entry: fields(&entry), identity, ranking, changes: changes() }
+    let (endpoint_tag, quantization) = (Some("openai/direct".to_owned()), None);
+    let rankings = vec![RankingView { endpoint_tag, quantization, coverage, missing }];
+    ModelDetails { row, entry: fields(&entry), identity, rankings, changes: changes() }
 }
 
 const FIGURES: ModelsTableOptions = ModelsTableOptions { off: false, wide: false };

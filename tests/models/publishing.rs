@@ -29,10 +29,14 @@ async fn a_longer_profile_is_published_without_its_rate() {
             run(&["run", "-m", MODEL]);
             let shown: Value = serde_json::from_str(&run(&["models", "show", MODEL, "--json"])).unwrap();
             assert!(shown["models"][0]["model"]["tokens_per_second_median_24h"].is_number());
-            let ranking = &shown["models"][0]["ranking"];
+            let ranking = &shown["models"][0]["ranking"][0];
+            assert_eq!(ranking["endpoint_tag"], "sim/direct");
             assert!(ranking["place"].is_null() && ranking["samples"].as_u64() >= Some(1), "{ranking}");
             assert!(ranking["missing"].to_string().contains(" of 8 samples"), "{ranking}");
-            assert!(run(&["models", "show", MODEL]).contains("ranking: no place yet; for preliminary: "));
+            assert!(
+                run(&["models", "show", MODEL])
+                    .contains("ranking: sim/direct: no place yet; for preliminary: ")
+            );
             assert!(run(&["config", "show"]).contains("cloud-long-v1 (without rate)"));
             run(&["results", "list", "--published", "--json"]);
             office

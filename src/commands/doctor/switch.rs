@@ -120,8 +120,8 @@ fn cadence(facts: &SwitchFacts, config: &DaemonConfig, hosts: &Hosts, fresh: Opt
         .collect();
     let ours: f64 = covered
         .iter()
-        .map(|model| config.profiles.iter().map(|profile| calls(config.cadence(model, profile))).sum::<f64>())
-        .sum();
+        .flat_map(|model| config.profiles.iter().map(|profile| calls(config.cadence(model, profile))))
+        .fold(0.0, |sum, calls| sum + calls);
     let minutes = fresh.and_then(|text| text.parse::<f64>().ok());
     let python = minutes.map_or(PYTHON_CADENCE, |minutes| (minutes * 90.0).round() as u32);
     let theirs = covered.len() as f64 * calls(python);

@@ -176,6 +176,11 @@ async fn keep(
                 .note(&format!("{model}: the API refused a parameter; asked again with {}", lesson.as_str()));
             let _ = store.learn(model, lesson.as_str()).await;
         }
+        if let Outcome::Success(run) = &attempt.outcome
+            && let Some(mismatch) = &run.endpoint_mismatch
+        {
+            steps.note(&format!("warning: {model}: {mismatch}; its rows name no endpoint"));
+        }
         let Err(error) = store.record(&attempt.outcome).await else { continue };
         match undelivered.keep(&store.describe(), &attempt.outcome) {
             Ok(path) => steps.note(&format!("{model}: {error}; the row waits in {}", path.display())),

@@ -1,41 +1,85 @@
-//! How far a model is from a place in the dashboard's ranking, and what keeps it.
+//! How far each lane of a model is from a place in the dashboard's ranking, and what keeps it. The dashboard ranks by
+//! provider, model, endpoint and quantization, so that a model may have several lanes.
 
+use super::pins;
 use crate::domain::publication::{LaneCoverage, WINDOW};
-use crate::domain::{ModelRef, Window};
 use crate::output::models::RankingView;
-use crate::storage::history::{HistoryFilter, RunSeries};
+use crate::storage::catalog::CatalogEntry;
+use crate::storage::history::PublishedSample;
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// The coverage of a model's published rows of the last week, with everything that keeps it from the next place.
+/// Endpoint and quantization of a lane.
+type LaneKey = (Option<String>, Option<String>);
+
+/// The coverage of the published rows of the last week of each lane, with everything that keeps it from the next place.
+/// A pinned endpoint without rows is a lane, too; a model without rows and pins has one.
 ///
 /// # Errors
 /// The store's.
-pub async fn ranking(
+pub async fn rankings(
     store: &dyn Store,
-    model: &ModelRef,
+    entry: &CatalogEntry,
     now: DateTime<Utc>,
-) -> Result<RankingView, StoreError> {
-    let since = now - WINDOW;
-    let coverage = LaneCoverage::of(store.run_times(model, since).await?, now);
-    let scope = HistoryFilter {
-        window: Window { from: Some(since), to: None },
-        provider: Some(model.provider.clone()),
-        model: Some(model.model_id.clone()),
-        ..HistoryFilter::default()
-    };
-    let newest = store.runs(&scope, RunSeries::Published, 1).await?;
-    let mut missing = coverage.next().map(|place| coverage.missing(place)).unwrap_or_default();
-    if let Some(newest) = newest.first() {
-        let is_named = |field: &str| newest.get(field).and_then(Value::as_str).is_some();
-        if !is_named("route_endpoint_tag") {
-            missing.push(
-                "its newest row names no endpoint (route_endpoint_tag): no place without one".to_owned(),
-            );
-        } else if !is_named("quantization") {
-            missing.push("its quantization is unknown: a place, but no rank".to_owned());
-        }
+) -> Result<Vec<RankingView>, StoreError> {
+    let samples = store.published_samples(&entry.model, now - WINDOW).await?;
+    Ok(lanes(entry, samples).into_iter().map(|(lane, times)| ranking(lane, times, now)).collect())
+}
+
+fn lanes(entry: &CatalogEntry, samples: Vec<PublishedSample>) -> BTreeMap<LaneKey, Vec<DateTime<Utc>>> {
+    let mut lanes: BTreeMap<LaneKey, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for PublishedSample { at, endpoint_tag, quantization } in samples {
+        lanes.entry((endpoint_tag, quantization)).or_default().push(at);
     }
-    Ok(RankingView { coverage, missing })
+    for endpoint in pins::of(entry) {
+        lanes.entry((Some(endpoint.tag), endpoint.quantization)).or_default();
+    }
+    if lanes.is_empty() {
+        lanes.insert((None, None), Vec::new());
+    }
+    lanes
+}
+
+fn ranking(
+    (endpoint_tag, quantization): LaneKey,
+    times: Vec<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> RankingView {
+    let has_rows = !times.is_empty();
+    let coverage = LaneCoverage::of(times, now);
+    let mut missing = coverage.next().map(|place| coverage.missing(place)).unwrap_or_default();
+    if has_rows && endpoint_tag.is_none() {
+        missing.push("its rows name no endpoint (route_endpoint_tag): no place without one".to_owned());
+    } else if has_rows && quantization.is_none() {
+        missing.push("its quantization is unknown: a place, but no rank".to_owned());
+    }
+    RankingView { endpoint_tag, quantization, coverage, missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_endpoint_is_a_lane_of_its_own() {
+        let entry = |metadata| {
+            let fields = json!({"provider": "openrouter", "model_id": "a/b", "metadata": metadata});
+            CatalogEntry::new(fields.as_object().cloned().unwrap())
+        };
+        let now = Utc::now();
+        let sample = |tag: Option<&str>| PublishedSample {
+            at: now,
+            endpoint_tag: tag.map(str::to_owned),
+            quantization: tag.and(Some("fp8".to_owned())),
+        };
+        let pinned = entry(json!({"endpoints": [{"tag": "x/fp8", "quantization": "fp8"}, {"tag": "y"}]}));
+        let told: Vec<(Option<String>, usize)> = lanes(&pinned, vec![sample(Some("x/fp8")), sample(None)])
+            .into_iter()
+            .map(|((tag, _), times)| (tag, times.len()))
+            .collect();
+        assert_eq!(told, [(None, 1), (Some("x/fp8".to_owned()), 1), (Some("y".to_owned()), 0)]);
+        assert_eq!(lanes(&entry(json!(null)), Vec::new()).len(), 1);
+    }
 }

@@ -3,7 +3,7 @@
 use super::history::{batches_of, change_view};
 use super::identity;
 use super::list::row;
-use super::ranking::ranking;
+use super::ranking::rankings;
 use super::select::select;
 use crate::cli::models::ModelsShowArgs;
 use crate::commands::context::{Context, store_error};
@@ -52,7 +52,7 @@ async fn details(
     let changes = changes.iter().map(|change| change_view(change, batches.get(&change.batch))).collect();
     let identity = identity::present(store, &entry.model).await.map_err(read)?;
     let identity = identity.map(|identity| (identity.canonical_key, identity.effective_from));
-    let ranking = ranking(store, &entry.model, now).await.map_err(read)?;
+    let rankings = rankings(store, entry, now).await.map_err(read)?;
     let (row, entry) = (row(entry, figures, now), entry.fields.clone());
-    Ok(ModelDetails { row, entry, identity, ranking, changes })
+    Ok(ModelDetails { row, entry, identity, rankings, changes })
 }

@@ -111,6 +111,15 @@ fn started(run: &StoredRow) -> Option<DateTime<Utc>> {
 }
 
 /// Queries about stored runs and errors.
+/// A published run as rankings see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedSample {
+    /// Its start.
+    pub at: DateTime<Utc>,
+    pub endpoint_tag: Option<String>,
+    pub quantization: Option<String>,
+}
+
 #[async_trait]
 pub trait HistoryStore {
     /// Errors in groups, the largest first; at most [`MOST_GROUPS`].
@@ -139,12 +148,12 @@ pub trait HistoryStore {
         limit: u32,
     ) -> Result<Vec<StoredRow>, StoreError>;
 
-    /// When the published runs of a model began since a moment, from an index alone; newest first.
-    async fn run_times(
+    /// The published runs of a model that began since a moment, with what rankings group them by; newest first.
+    async fn published_samples(
         &self,
         model: &ModelRef,
         since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError>;
+    ) -> Result<Vec<PublishedSample>, StoreError>;
 
     /// The run with this id, of either series.
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError>;

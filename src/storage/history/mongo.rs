@@ -4,8 +4,8 @@
 use crate::domain::error_cause::{CAUSES, OTHER};
 use crate::domain::{ErrorGroup, ModelRef};
 use crate::storage::history::{
-    ErrorGranularity, HistoryFilter, HistoryStore, MOST_GROUPS, MOST_ROWS, RunSeries, SAMPLE, StoredRow,
-    Successes,
+    ErrorGranularity, HistoryFilter, HistoryStore, MOST_GROUPS, MOST_ROWS, PublishedSample, RunSeries,
+    SAMPLE, StoredRow, Successes,
 };
 use crate::storage::mongo::bson::date;
 use crate::storage::mongo::errors::{MongoCallError, code};
@@ -56,13 +56,15 @@ impl HistoryStore for MongoStore {
         self.caller.call(async move { runs(&shared, &scope, series, limit).await }).await
     }
 
-    async fn run_times(
+    async fn published_samples(
         &self,
         model: &ModelRef,
         since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    ) -> Result<Vec<PublishedSample>, StoreError> {
         let (shared, model) = (Arc::clone(&self.shared), model.clone());
-        self.caller.call(async move { super::mongo_times::run_times(&shared, &model, since).await }).await
+        self.caller
+            .call(async move { super::mongo_times::published_samples(&shared, &model, since).await })
+            .await
     }
 
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError> {

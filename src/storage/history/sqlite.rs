@@ -5,8 +5,8 @@ use crate::domain::error_cause::cause;
 use crate::domain::{ErrorGroup, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::history::{
-    ErrorGranularity, HistoryFilter, HistoryStore, MOST_GROUPS, MOST_ROWS, RunSeries, SAMPLE, StoredRow,
-    Successes,
+    ErrorGranularity, HistoryFilter, HistoryStore, MOST_GROUPS, MOST_ROWS, PublishedSample, RunSeries,
+    SAMPLE, StoredRow, Successes,
 };
 use crate::storage::outcomes::field_types::date_value;
 use crate::storage::sqlite::SqliteStore;
@@ -54,13 +54,14 @@ impl HistoryStore for SqliteStore {
         self.ask(move |connection| runs(connection, &scope, series, limit)).await
     }
 
-    async fn run_times(
+    async fn published_samples(
         &self,
         model: &ModelRef,
         since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    ) -> Result<Vec<PublishedSample>, StoreError> {
         let model = model.clone();
-        self.ask(move |connection| Ok(super::sqlite_times::run_times(connection, &model, since)?)).await
+        self.ask(move |connection| Ok(super::sqlite_times::published_samples(connection, &model, since)?))
+            .await
     }
 
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError> {

@@ -17,7 +17,7 @@ pub const LIST_PATH: &str = "$.results";
 /// where it fails, some items may have been passed on.
 ///
 /// # Errors
-/// As [`read`].
+/// As [`super::read`].
 pub fn read_items(bytes: &[u8], each: &mut dyn FnMut(&'static str, Value)) -> Result<bool, BodyError> {
     let progress = RefCell::new(JsonReadState::default());
     let strict = StrictVisitor { progress: &progress, depth: 0 };

@@ -107,7 +107,7 @@ impl ListedState {
 
 /// Attempts of the published series, counted to the present.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AttemptCounts {
+pub struct LifecycleCounts {
     /// Successes of the last 7, 30 and 120 days.
     pub successes: [u32; 3],
     /// Failures of the last 7 and 30 days.
@@ -136,7 +136,7 @@ pub struct LifecycleFacts {
     pub cadence_seconds: i64,
     pub last_success_at: Option<DateTime<Utc>>,
     pub last_attempt_at: Option<DateTime<Utc>>,
-    pub attempts: AttemptCounts,
+    pub attempts: LifecycleCounts,
 }
 
 impl LifecycleFacts {
@@ -156,7 +156,7 @@ impl LifecycleFacts {
             cadence_seconds: 1800,
             last_success_at: None,
             last_attempt_at: None,
-            attempts: AttemptCounts::default(),
+            attempts: LifecycleCounts::default(),
         }
     }
 
@@ -236,7 +236,7 @@ fn ended_on(date: DateTime<Utc>) -> String {
 
 /// An enabled model: what its attempts say.
 fn measured(facts: &LifecycleFacts, now: DateTime<Utc>) -> Lifecycle {
-    let AttemptCounts { successes, errors, hard_failures } = facts.attempts;
+    let LifecycleCounts { successes, errors, hard_failures } = facts.attempts;
     let attempts = u64::from(successes[0]) + u64::from(errors[0]);
     let mut reasons = vec![format!("{} of {attempts} attempts of the last 7 days succeeded", successes[0])];
     if hard_failures[0] > 0 {
@@ -263,7 +263,7 @@ fn measured(facts: &LifecycleFacts, now: DateTime<Utc>) -> Lifecycle {
 }
 
 fn state_of(facts: &LifecycleFacts, now: DateTime<Utc>) -> LifecycleState {
-    let AttemptCounts { successes, errors, hard_failures } = facts.attempts;
+    let LifecycleCounts { successes, errors, hard_failures } = facts.attempts;
     let attempts = u64::from(successes[0]) + u64::from(errors[0]);
     let percent = |share: u64| attempts > 0 && u64::from(errors[0]) * 100 >= attempts * share;
     let ended = facts.deprecation_date.is_some_and(|date| date <= now);

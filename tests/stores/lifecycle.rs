@@ -6,7 +6,7 @@ use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{self, now};
 use chrono::{DateTime, TimeDelta, Utc};
-use llmbench::domain::model_lifecycle::{AttemptCounts, LifecycleFacts};
+use llmbench::domain::model_lifecycle::{LifecycleCounts, LifecycleFacts};
 use llmbench::domain::{FailureKind, ModelRef};
 use llmbench::storage::Store;
 use llmbench::storage::lifecycle::{self, AttemptWindows, ModelStatus};
@@ -111,7 +111,7 @@ async fn moved_windows_agree_with_counted_ones() {
             let at = begun + TimeDelta::hours(hour);
             let told = moved.count(&*store, at).await.unwrap();
             let counted = AttemptWindows::default().count(&*store, at).await.unwrap();
-            let known = |(_, counts): &(_, AttemptCounts)| *counts != AttemptCounts::default();
+            let known = |(_, counts): &(_, LifecycleCounts)| *counts != LifecycleCounts::default();
             let told: std::collections::BTreeMap<_, _> = told.into_iter().filter(known).collect();
             let counted: std::collections::BTreeMap<_, _> = counted.into_iter().filter(known).collect();
             assert_eq!(told, counted, "at hour {hour}");

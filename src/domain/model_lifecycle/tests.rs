@@ -14,7 +14,7 @@ type Change = fn(&mut LifecycleFacts);
 
 /// A model that succeeded an hour ago and 300 times in a week.
 fn healthy() -> LifecycleFacts {
-    let attempts = AttemptCounts { successes: [300, 1200, 4000], errors: [0, 0], hard_failures: [0, 0] };
+    let attempts = LifecycleCounts { successes: [300, 1200, 4000], errors: [0, 0], hard_failures: [0, 0] };
     LifecycleFacts {
         last_success_at: ago(1),
         last_attempt_at: ago(1),

@@ -3,7 +3,7 @@
 //! are counted anew, because rows may arrive days after their attempt.
 
 use super::FailureCounts;
-use crate::domain::model_lifecycle::AttemptCounts;
+use crate::domain::model_lifecycle::LifecycleCounts;
 use crate::domain::{ModelRef, Window};
 use crate::storage::health::model_health::CLOCK_SLACK;
 use crate::storage::history::HistoryFilter;
@@ -32,7 +32,7 @@ struct CountedWindows {
     anew_at: DateTime<Utc>,
     starts: [DateTime<Utc>; 3],
     end: DateTime<Utc>,
-    by_model: HashMap<ModelRef, AttemptCounts>,
+    by_model: HashMap<ModelRef, LifecycleCounts>,
 }
 
 /// Whether a range of time entered a window or left it.
@@ -51,7 +51,7 @@ impl AttemptWindows {
         &mut self,
         store: &dyn Store,
         now: DateTime<Utc>,
-    ) -> Result<HashMap<ModelRef, AttemptCounts>, StoreError> {
+    ) -> Result<HashMap<ModelRef, LifecycleCounts>, StoreError> {
         // Taken: a failure half-way must not leave windows behind that moved only in part.
         let fits = |counted: &CountedWindows| {
             counted.end <= now - ARRIVING && now - counted.anew_at < ANEW && counted.anew_at <= now
@@ -87,7 +87,7 @@ impl CountedWindows {
             apply(store, &left, Passage::Leaves, at..at + 1, &mut self.by_model).await?;
         }
         (self.starts, self.end) = (starts, end);
-        self.by_model.retain(|_, counts| *counts != AttemptCounts::default());
+        self.by_model.retain(|_, counts| *counts != LifecycleCounts::default());
         Ok(self)
     }
 }
@@ -102,7 +102,7 @@ async fn apply(
     scope: &HistoryFilter,
     passage: Passage,
     windows: std::ops::Range<usize>,
-    by_model: &mut HashMap<ModelRef, AttemptCounts>,
+    by_model: &mut HashMap<ModelRef, LifecycleCounts>,
 ) -> Result<(), StoreError> {
     let step = |count: &mut u32, by: u32| {
         *count = match passage {
@@ -134,8 +134,8 @@ pub(super) async fn of_model(
     store: &dyn Store,
     model: &ModelRef,
     now: DateTime<Utc>,
-) -> Result<AttemptCounts, StoreError> {
-    let mut counts = AttemptCounts::default();
+) -> Result<LifecycleCounts, StoreError> {
+    let mut counts = LifecycleCounts::default();
     for (at, span) in SPANS.into_iter().enumerate() {
         let scope = HistoryFilter {
             provider: Some(model.provider.clone()),

@@ -10,7 +10,7 @@ pub use attempt_windows::AttemptWindows;
 
 use crate::domain::ModelRef;
 use crate::domain::model_lifecycle::{
-    AttemptCounts, Lifecycle, LifecycleFacts, LifecycleState, ListedState, judge,
+    Lifecycle, LifecycleCounts, LifecycleFacts, LifecycleState, ListedState, judge,
 };
 use crate::storage::catalog::{CatalogEntry, Figures, ModelScope, PROBING};
 use crate::storage::health::model_health::DEFAULT_CADENCE_SECONDS;
@@ -34,7 +34,7 @@ pub struct ModelStatus {
     /// The name for people; the id if the catalog has none.
     pub display_name: String,
     pub last_success_at: Option<DateTime<Utc>>,
-    pub attempts: AttemptCounts,
+    pub attempts: LifecycleCounts,
 }
 
 impl ModelStatus {
@@ -53,7 +53,7 @@ impl ModelStatus {
 
     /// The counts under their stored names.
     fn counts(&self) -> [(&'static str, u32); 7] {
-        let AttemptCounts { successes, errors, hard_failures } = self.attempts;
+        let LifecycleCounts { successes, errors, hard_failures } = self.attempts;
         [
             ("successes_7d", successes[0]),
             ("successes_30d", successes[1]),

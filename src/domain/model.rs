@@ -8,6 +8,14 @@ use std::str::FromStr;
 /// one: `openrouter:author/model@deepinfra/fp4`.
 pub const ROUTERS: [&str; 1] = ["openrouter"];
 
+/// Further routers, whose requests cannot be pinned: it is not known which endpoint answers.
+const UNPINNED_ROUTERS: [&str; 1] = ["huggingface"];
+
+/// True if the provider of this name sends requests on to endpoints of others, whether they can be pinned or not.
+pub fn is_router(provider: &str) -> bool {
+    ROUTERS.contains(&provider) || UNPINNED_ROUTERS.contains(&provider)
+}
+
 /// The sign between a model and its pinned endpoint. No id of a router's list holds it; ids of other providers may
 /// (`vertex:claude-3-5-sonnet@20240620`), and there it means nothing.
 const PIN: char = '@';

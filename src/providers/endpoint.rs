@@ -6,11 +6,8 @@
 use super::hosts::{Auth, Host};
 use crate::domain::GenerationRequest;
 use crate::domain::generation_request::{ENDPOINT_TAG, EXTRA_FIELDS, PROVIDER_NAME, QUANTIZATION};
-use crate::domain::model::{ROUTERS, quantization};
+use crate::domain::model::{ROUTERS, is_router, quantization};
 use serde_json::{Map, Value, json};
-
-/// Routers whose requests cannot be pinned by a tag: it is not known which endpoint answers.
-const UNPINNED: [&str; 1] = ["huggingface"];
 
 /// The longest tag or quantization, in characters; longer ones are not stated.
 const LONGEST: usize = 100;
@@ -42,7 +39,7 @@ impl RouteEndpoint {
     pub fn of(host: &Host, region: Option<&str>, ask: &GenerationRequest) -> Self {
         let fact = |name: &str| ask.metadata.get(name).and_then(Value::as_str).and_then(stated);
         let name = host.name.as_str();
-        let is_routed = ROUTERS.contains(&name) || UNPINNED.contains(&name);
+        let is_routed = is_router(name);
         let tag = if ROUTERS.contains(&name) {
             pin_of(&ask.metadata)
         } else {

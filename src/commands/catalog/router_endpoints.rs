@@ -7,10 +7,8 @@ use crate::listings::reader::ListingReader;
 use crate::providers::listing::listed_id;
 use crate::providers::route::ProviderRoute;
 use crate::storage::catalog::CatalogEntry;
-use crate::storage::catalog::endpoint_lanes::pinned_endpoints;
 use crate::storage::endpoints::{EndpointRow, rows_of};
 use crate::storage::{Store, StoreError};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -44,8 +42,7 @@ pub async fn routed_models(provider: &str, store: &dyn Store) -> Result<Vec<Rout
 
 fn routed(entry: &CatalogEntry) -> RoutedModel {
     let measured = entry.is_enabled();
-    let metadata = entry.fields.get("metadata").and_then(Value::as_object).filter(|_| measured);
-    let endpoints = metadata.map(pinned_endpoints).unwrap_or_default();
+    let endpoints = if measured { entry.pinned_endpoints() } else { Vec::new() };
     RoutedModel {
         measured,
         listed_id: listed_id(&entry.model.provider, &entry.model.model_id).to_owned(),

@@ -16,7 +16,7 @@ use crate::commands::scope::read_error;
 use crate::commands::stdout;
 use crate::daemon::memory_trim::MemoryTrimmer;
 use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
-use crate::domain::model::{ROUTERS, is_endpoint_tag};
+use crate::domain::model::{is_endpoint_tag, is_router};
 use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
 use crate::storage::Store;
@@ -88,7 +88,7 @@ fn endpoint_tags(pairs: &[String]) -> Result<BTreeMap<String, String>, CommandEr
                 .hint("for example --endpoint-tag bedrock=bedrock/us-east-1")
         };
         let (provider, tag) = text.split_once('=').ok_or_else(|| wrong("write PROVIDER=TAG"))?;
-        if ROUTERS.contains(&provider) || provider == "huggingface" {
+        if is_router(provider) {
             return Err(wrong("the rows of a router can be of any endpoint"));
         }
         if provider.is_empty() || !is_endpoint_tag(tag) {

@@ -4,6 +4,7 @@ use super::candidates::{ModelCandidate, named, settled};
 use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
 use super::check::{CandidateContext, CandidateVerdict, CheckedCandidate, check};
 use super::choose::choose;
+use super::listed::listed_facts;
 use super::pins;
 use super::probe::{ProbeResult, TrialTimings, probe};
 use crate::cli::models::ModelsAddArgs;
@@ -16,12 +17,11 @@ use crate::domain::listing::ModelFacts;
 use crate::domain::{Failure, ModelRef};
 use crate::output::advice::told;
 use crate::output::{print, prompt, units};
-use crate::storage::Store;
 use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
 use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, pinned_endpoints, put_endpoints};
 use crate::storage::catalog::{CatalogEntry, PROBING};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Options for adding models.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub async fn add(
     pins::complete(&mut wanted, context, session.store, !adding.no_probe).await?;
     let entries =
         session.store.entries(None).await.map_err(|error| store_error("reading the catalog", error))?;
-    let rows = listed(&wanted, session.store).await?;
+    let rows = listed_facts(wanted.iter().map(|one| &one.model), session.store).await?;
     take_listed_quantizations(&mut wanted, &rows);
     let listed: HashSet<ModelRef> = rows.into_keys().collect();
     let hosts = &context.settings.hosts;
@@ -96,21 +96,6 @@ fn take_listed_quantizations(wanted: &mut [ModelCandidate], listed: &HashMap<Mod
             candidate.metadata.insert(QUANTIZATION.to_owned(), json!(word));
         }
     }
-}
-
-/// The last lists of the candidates' providers.
-async fn listed(
-    wanted: &[ModelCandidate],
-    store: &dyn Store,
-) -> Result<HashMap<ModelRef, ModelFacts>, CommandError> {
-    let providers: BTreeSet<&String> = wanted.iter().map(|one| &one.model.provider).collect();
-    let mut listed = HashMap::new();
-    for provider in providers {
-        let rows = store.listed(Some(provider)).await;
-        let rows = rows.map_err(|error| store_error("reading the lists", error))?;
-        listed.extend(rows.into_iter().map(|row| (ModelRef::new(row.provider, row.model_id), row.facts)));
-    }
-    Ok(listed)
 }
 
 /// Offers the inference profile instead of a bare Bedrock id, if a user can be asked.
@@ -252,7 +237,7 @@ fn is_measured(checked: &CheckedCandidate) -> bool {
 fn new_parts(checked: &CheckedCandidate) -> ModelCandidate {
     let mut candidate = with_its_metadata(checked);
     if let Some(entry) = checked.entry.as_ref().filter(|entry| entry.is_enabled()) {
-        let there = pins::of(entry);
+        let there = entry.pinned_endpoints();
         let mut endpoints = pinned_endpoints(&candidate.metadata);
         endpoints.retain(|new| there.iter().all(|old| old.tag != new.tag));
         put_endpoints(&mut candidate.metadata, &endpoints);
@@ -279,7 +264,7 @@ fn completed(checked: &CheckedCandidate) -> CheckedCandidate {
 /// A staged model keeps the quirks that it was staged with.
 fn with_its_metadata(checked: &CheckedCandidate) -> ModelCandidate {
     let mut candidate = checked.candidate.clone();
-    let mut metadata = checked.entry.as_ref().and_then(pins::metadata).unwrap_or_default();
+    let mut metadata = checked.entry.as_ref().and_then(CatalogEntry::metadata).unwrap_or_default();
     let endpoints = pins::joined(&pinned_endpoints(&metadata), &pinned_endpoints(&candidate.metadata));
     metadata.extend(candidate.metadata);
     put_endpoints(&mut metadata, &endpoints);

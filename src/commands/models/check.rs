@@ -1,7 +1,6 @@
 //! Checks of a candidate before any call. Pure: the table of hosts and the catalog in, findings out.
 
 use super::candidates::ModelCandidate;
-use super::pins;
 use crate::commands::unknown_names::near_among;
 use crate::domain::ModelRef;
 use crate::domain::sourced::Sourced;
@@ -96,7 +95,7 @@ pub fn check(
 
 /// True if a candidate is pinned to an endpoint to which its entry is not.
 fn pins_more(candidate: &ModelCandidate, entry: &CatalogEntry) -> bool {
-    let there = pins::of(entry);
+    let there = entry.pinned_endpoints();
     pinned_endpoints(&candidate.metadata).iter().any(|new| there.iter().all(|old| old.tag != new.tag))
 }
 

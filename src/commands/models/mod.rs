@@ -9,6 +9,7 @@ pub mod choose;
 mod history;
 mod identity;
 mod list;
+mod listed;
 mod pins;
 mod probe;
 mod ranking;

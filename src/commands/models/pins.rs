@@ -11,15 +11,8 @@ use crate::domain::model::is_endpoint_tag;
 use crate::output::print;
 use crate::output::text::escape;
 use crate::providers::listing::listed_id;
-use crate::storage::catalog::CatalogEntry;
 use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, lane, pinned_endpoints, put_endpoints};
 use crate::storage::{Store, WorkItem};
-use serde_json::{Map, Value};
-
-/// The endpoints that an entry pins.
-pub fn of(entry: &CatalogEntry) -> Vec<PinnedEndpoint> {
-    metadata(entry).as_ref().map(pinned_endpoints).unwrap_or_default()
-}
 
 /// Checks a tag, which becomes part of requests and rows.
 ///
@@ -33,11 +26,6 @@ pub fn checked_tag(what: &str, tag: &str) -> Result<String, CommandError> {
     Err(CommandError::usage(format!(
         "{what} `{shown}`: a tag is letters, digits, - _ . and /, as deepinfra/fp4"
     )))
-}
-
-/// The metadata of an entry, if it is an object.
-pub fn metadata(entry: &CatalogEntry) -> Option<Map<String, Value>> {
-    entry.fields.get("metadata").and_then(Value::as_object).cloned()
 }
 
 /// What is called to try a candidate: the model, or each endpoint to which it is pinned.
@@ -127,7 +115,7 @@ pub fn joined(before: &[PinnedEndpoint], new: &[PinnedEndpoint]) -> Vec<PinnedEn
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn endpoint(tag: &str, quantization: Option<&str>) -> PinnedEndpoint {
         PinnedEndpoint { tag: tag.into(), quantization: quantization.map(Into::into), provider_name: None }

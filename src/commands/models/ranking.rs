@@ -1,7 +1,6 @@
 //! How far each lane of a model is from a place in the dashboard's ranking, and what keeps it. The dashboard ranks by
 //! provider, model, endpoint and quantization, so that a model may have several lanes.
 
-use super::pins;
 use crate::domain::publication::{LaneCoverage, WINDOW};
 use crate::output::models::RankingView;
 use crate::storage::catalog::CatalogEntry;
@@ -32,7 +31,7 @@ fn lanes(entry: &CatalogEntry, samples: Vec<PublishedSample>) -> BTreeMap<LaneKe
     for PublishedSample { at, endpoint_tag, quantization } in samples {
         lanes.entry((endpoint_tag, quantization)).or_default().push(at);
     }
-    for endpoint in pins::of(entry) {
+    for endpoint in entry.pinned_endpoints() {
         lanes.entry((Some(endpoint.tag), endpoint.quantization)).or_default();
     }
     if lanes.is_empty() {

@@ -4,12 +4,14 @@
 use super::candidates::metadata;
 use super::change::{ChangeSession, PlannedBatch, PlannedChange};
 use super::identity;
+use super::listed::listed_facts;
 use super::pins;
 use super::switch::{ask_and_do, chosen};
 use crate::cli::models::ModelsSetArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::generation_request::{ENDPOINT_TAG, QUANTIZATION};
+use crate::domain::listing::ModelFacts;
 use crate::domain::model::{ModelRef, quantization};
 use crate::output::print;
 use crate::providers::listing::listed_id;
@@ -18,6 +20,7 @@ use crate::storage::catalog::endpoint_lanes::{pinned_endpoints, put_endpoints};
 use crate::storage::catalog::{CatalogEntry, QUIRKS_AT_THE_TOP};
 use crate::storage::identities::CANONICAL_KEY;
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// The word for the quantization that the provider lists.
 const LISTED: &str = "listed";
@@ -41,11 +44,7 @@ struct ModelEdits {
 /// # Errors
 /// An unknown quirk, one name for several models, selectors that match nothing, nobody to ask, a store that fails.
 pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, CommandError> {
-    let mut metadata = metadata(&args.metadata, args.force)?;
-    if let Some(tag) = &args.endpoint_tag {
-        let tag = pins::checked_tag("--endpoint-tag", tag)?;
-        metadata.insert(ENDPOINT_TAG.to_owned(), json!(tag));
-    }
+    let metadata = metadata_of(args)?;
     if let Some(key) = args.unset.iter().find(|key| metadata.contains_key(*key)) {
         return Err(CommandError::usage(format!(
             "`{}` is to be set and to be taken away: say one of the two",
@@ -71,25 +70,25 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         endpoint: args.endpoint.clone(),
         unpin: args.unpin.clone(),
     };
-    let takes_listed = args.quantization.as_deref() == Some(LISTED);
+    let models = selection.entries.iter().map(|entry| &entry.model);
+    let listed = match args.quantization.as_deref() {
+        Some(LISTED) => Some(listed_facts(models, store.as_ref()).await?),
+        _ => None,
+    };
     let mut changes = Vec::new();
     for entry in &selection.entries {
         let mut wanted = wanted.clone();
-        if takes_listed {
-            wanted.quantization =
-                listed_quantization(&entry.model, wanted.endpoint.as_deref(), store.as_ref()).await?;
+        if let Some(listed) = &listed {
+            wanted.quantization = listed_quantization(&entry.model, wanted.endpoint.as_deref(), listed);
         }
         let mut set = fields(entry, &wanted).map_err(|why| {
             CommandError::usage(format!("{}: {why}", entry.model))
                 .hint(format!("llmbench models show '{}' lists its endpoints", entry.model))
         })?;
-        if let Some(key) = &args.canonical {
-            // The entry may say it alone, after a change that was cut off.
-            let known = identity::present(store.as_ref(), &entry.model).await;
-            let known = known.map_err(|error| store_error("reading the models' identities", error))?;
-            if known.is_none_or(|known| known.canonical_key != *key) {
-                set.insert(CANONICAL_KEY.to_owned(), json!(key));
-            }
+        if let Some(key) = &args.canonical
+            && !has_key(&entry.model, key, store.as_ref()).await?
+        {
+            set.insert(CANONICAL_KEY.to_owned(), json!(key));
         }
         if set.is_empty() {
             print::note(&format!("{} says so already and stays as it is", entry.model));
@@ -101,17 +100,35 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     ask_and_do(&session, intent, selection.must_ask).await
 }
 
+/// The metadata that the flags set.
+///
+/// # Errors
+/// Status 2: an unknown quirk, a text that is no tag.
+fn metadata_of(args: &ModelsSetArgs) -> Result<Map<String, Value>, CommandError> {
+    let mut metadata = metadata(&args.metadata, args.force)?;
+    if let Some(tag) = &args.endpoint_tag {
+        let tag = pins::checked_tag("--endpoint-tag", tag)?;
+        metadata.insert(ENDPOINT_TAG.to_owned(), json!(tag));
+    }
+    Ok(metadata)
+}
+
+/// True if the store knows a model by this key. Its entry may say so alone, after a change that was cut off.
+async fn has_key(model: &ModelRef, key: &str, store: &dyn Store) -> Result<bool, CommandError> {
+    let known = identity::present(store, model).await;
+    let known = known.map_err(|error| store_error("reading the models' identities", error))?;
+    Ok(known.is_some_and(|known| known.canonical_key == key))
+}
+
 /// The quantization that the newest list states of a model, or of a router's endpoint; `None`, with a note, if it states
 /// none.
-async fn listed_quantization(
+fn listed_quantization(
     model: &ModelRef,
     endpoint: Option<&str>,
-    store: &dyn Store,
-) -> Result<Option<String>, CommandError> {
-    let rows = store.listed(Some(&model.provider)).await;
-    let rows = rows.map_err(|error| store_error("reading the lists", error))?;
+    listed: &HashMap<ModelRef, ModelFacts>,
+) -> Option<String> {
     let id = listed_id(&model.provider, &model.model_id);
-    let facts = rows.into_iter().find(|row| row.model_id == id).map(|row| row.facts).unwrap_or_default();
+    let facts = listed.get(&ModelRef::new(&model.provider, id)).cloned().unwrap_or_default();
     let found = match endpoint {
         Some(tag) => {
             let endpoints = facts.endpoints.into_iter().flatten();
@@ -122,7 +139,7 @@ async fn listed_quantization(
     if found.is_none() {
         print::note(&format!("{model}: its provider's list states no quantization"));
     }
-    Ok(found)
+    found
 }
 
 /// A quantization as rows have it.
@@ -148,7 +165,7 @@ fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Result<Map<String, Value
     if let Some(key) = &wanted.canonical {
         set.insert(CANONICAL_KEY.to_owned(), json!(key));
     }
-    let present = pins::metadata(entry).unwrap_or_default();
+    let present = entry.metadata().unwrap_or_default();
     let mut quirks = present.clone();
     quirks.extend(wanted.metadata.clone());
     if entry.model.is_routed() && wanted.metadata.contains_key(ENDPOINT_TAG) {

@@ -98,7 +98,7 @@ async fn answered(
     session: &ChangeSession<'_>,
 ) -> Result<BTreeSet<ModelRef>, CommandError> {
     let candidate = |entry: &CatalogEntry| ModelCandidate {
-        metadata: pins::metadata(entry).unwrap_or_default(),
+        metadata: entry.metadata().unwrap_or_default(),
         ..ModelCandidate::new(entry.model.clone())
     };
     let candidates: Vec<ModelCandidate> =

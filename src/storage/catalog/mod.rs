@@ -18,6 +18,7 @@ use crate::storage::health::model_health::DEFAULT_CADENCE_SECONDS;
 use crate::storage::outcomes::field_types::parse_date;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use endpoint_lanes::{PinnedEndpoint, pinned_endpoints};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -66,6 +67,16 @@ impl CatalogEntry {
             Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
             other => Some(other.to_string()),
         }
+    }
+
+    /// The metadata, if it is an object.
+    pub fn metadata(&self) -> Option<Map<String, Value>> {
+        self.fields.get("metadata").and_then(Value::as_object).cloned()
+    }
+
+    /// The endpoints to which measurements are pinned.
+    pub fn pinned_endpoints(&self) -> Vec<PinnedEndpoint> {
+        self.metadata().as_ref().map(pinned_endpoints).unwrap_or_default()
     }
 
     /// A field that is an instant.

@@ -92,13 +92,14 @@ pub fn to_raw(fields: &Map<String, Value>) -> Result<RawDocumentBuf, Error> {
 const FIRST_BYTES: usize = 3072;
 
 /// Writes a document or an array: its length, its elements and its end.
-fn within(bytes: &mut Vec<u8>, elements: impl FnOnce(&mut Vec<u8>)) {
+pub fn within<T>(bytes: &mut Vec<u8>, elements: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let start = bytes.len();
     bytes.extend([0; 4]);
-    elements(bytes);
+    let written = elements(bytes);
     bytes.push(0);
     let length = i32::try_from(bytes.len() - start).unwrap_or(i32::MAX);
     bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    written
 }
 
 /// Writes the type of an element and its key, which holds no NUL.

@@ -7,7 +7,7 @@ use super::field_types;
 use super::payload::OutcomeKind;
 use crate::domain::PublishedProfiles;
 use crate::domain::row_fields::{FieldType, field_type_by, name_hash};
-use crate::storage::mongo::bson::{ArrayKeys, SLOT_AT, escape_key};
+use crate::storage::mongo::bson::{ArrayKeys, SLOT_AT, escape_key, within};
 use chrono::Datelike;
 use mongodb::bson::spec::ElementType;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -108,17 +108,6 @@ impl BsonText {
 /// Why reading stops; `document::row_of` finds the words.
 fn not_here<T, E: Error>() -> Result<T, E> {
     Err(E::custom("not in one pass"))
-}
-
-/// Writes a document or an array: its length, its elements and its end.
-fn within<E>(bytes: &mut Vec<u8>, elements: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
-    let start = bytes.len();
-    bytes.extend([0; 4]);
-    elements(bytes)?;
-    bytes.push(0);
-    let length = i32::try_from(bytes.len() - start).unwrap_or(i32::MAX);
-    bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    Ok(())
 }
 
 /// Reads the fields of a row.

@@ -8,11 +8,11 @@ use crate::domain::listing::ReadRow;
 use crate::domain::model::ROUTERS;
 use crate::domain::{Batch, ModelRef};
 use crate::storage::catalog::ChangesOf;
-use crate::storage::catalog::endpoint_lanes::endpoint_lanes;
+use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, pinned_endpoints};
 use crate::storage::catalog::entry_status::CatalogEntryStatus;
 use crate::storage::claims::{ForeignJob, JobState};
 use crate::storage::health::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
-use crate::storage::{Store, StoreError};
+use crate::storage::{Store, StoreError, WorkItem};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Higher than the Python runner's last version, and raised whenever a limit changes.
@@ -95,17 +95,19 @@ pub async fn look(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Re
 async fn endpoint_targets(store: &dyn Store, jobs: &[JobState]) -> Result<Vec<EndpointTarget>, StoreError> {
     let mut targets = Vec::new();
     for router in ROUTERS {
-        for lane in endpoint_lanes(store.work_list(Some(router)).await?) {
-            let Some(tag) = lane.model.endpoint_tag() else { continue };
-            let model = lane.model.unpinned();
+        for WorkItem { model, metadata, .. } in store.work_list(Some(router)).await? {
+            let endpoints = pinned_endpoints(&metadata);
+            if endpoints.is_empty() {
+                continue;
+            }
             let changes = store.changes(&ChangesOf::Model(model.clone(), 1)).await?;
-            let of_lane = jobs.iter().filter(|job| job.series.model == lane.model);
-            targets.push(EndpointTarget {
-                tag: tag.to_owned(),
-                since: changes.first().map(|change| change.at),
-                last_success_at: of_lane.filter_map(|job| job.last_success_at).max(),
-                model,
-            });
+            let since = changes.first().map(|change| change.at);
+            targets.extend(endpoints.into_iter().map(|PinnedEndpoint { tag, .. }| {
+                let lane = model.pinned(&tag);
+                let of_lane = jobs.iter().filter(|job| job.series.model == lane);
+                let last_success_at = of_lane.filter_map(|job| job.last_success_at).max();
+                EndpointTarget { model: model.clone(), tag, since, last_success_at }
+            }));
         }
     }
     Ok(targets)

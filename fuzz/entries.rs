@@ -92,7 +92,7 @@ pub fn recording(body: &[u8], ends: Vec<usize>, ending: ExchangeEnd) -> Recordin
     let at = |index: usize| Duration::from_millis(10 * (index as u64 + 1));
     let end = at(ends.len());
     let reads =
-        ends.into_iter().enumerate().map(|(index, body_end)| BodyRead { body_end, at: at(index) }).collect();
+        ends.into_iter().enumerate().map(|(index, body_end)| BodyRead { body_end, at: at(index), waited: None }).collect();
     Recording {
         started_at: Default::default(),
         ended_at: Default::default(),
@@ -103,7 +103,8 @@ pub fn recording(body: &[u8], ends: Vec<usize>, ending: ExchangeEnd) -> Recordin
         body: Bytes::copy_from_slice(body),
         reads,
         ending,
-        loop_lag: Duration::ZERO,
+        late_wakes: Vec::new(),
+        connect_delay: None,
         dispatch_delay: Duration::ZERO,
     }
 }

@@ -37,7 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("http", &["domain", "wire"]),
     ("providers", &["domain", "wire", "http"]),
     ("storage", &["domain"]),
-    ("simulator", &["domain", "providers"]),
+    ("simulator", &["domain", "wire", "providers"]),
     ("outbox", &["domain", "storage"]),
     ("measure", &["domain", "wire", "providers"]),
     ("listings", &["domain", "wire", "http", "providers", "measure"]),

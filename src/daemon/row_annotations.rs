@@ -43,7 +43,7 @@ pub fn verdict(outcomes: &[Outcome]) -> AttemptVerdict {
     match outcomes.last() {
         Some(Outcome::Success(run)) => AttemptVerdict {
             kind: None,
-            suspect: !quality::starved(&run.quality, run.speeds.time_to_first_token).is_empty(),
+            suspect: quality::is_starved(&run.quality),
             retry_after: None,
             message: run.quality.suspect_reasons.join("; "),
         },

@@ -138,12 +138,12 @@ const OUTCOMES: &[RowField] = &[
     rate("tokens_per_second", "generated tokens / `generate_time`").run().csv(13),
     rate("generated_tokens_per_second", "the same number under its newer name").run().csv(14),
     rate("visible_tokens_per_second", "visible tokens / `generate_time`").run().csv(15),
-    rate("decode_tokens_per_second", "(visible tokens − 1) / (last visible − first visible)").run().csv(16),
+    rate("decode_tokens_per_second", "tokens after the first arrival group / time from that group to the last visible token").run().csv(16),
     seconds("time_to_first_token", "t0 to the first visible text").run().csv(9),
     seconds("time_to_first_reasoning_token", "t0 to the first reasoning text").run().csv(11),
     flag("ttft_available", "whether `time_to_first_token` is a number").run().csv(10),
     seconds_list("times_between_tokens", "gaps between visible chunks (not tokens), in order").run().csv(20),
-    seconds("inter_token_latency", "(last visible − first visible) / (visible tokens − 1)").run().csv(12),
+    seconds("inter_token_latency", "that time / those tokens").run().csv(12),
     seconds("time_to_64_visible_tokens_seconds", "t0 to the 64th visible token; null if fewer came").run().csv(18),
     seconds("max_stall_seconds", "the largest gap between visible chunks").run().csv(19),
     seconds("dns_seconds", "t0 to the resolved name").run().failure(27).csv(32),
@@ -153,7 +153,7 @@ const OUTCOMES: &[RowField] = &[
     seconds("headers_seconds", "t0 to the answer's complete head").run().failure(31).csv(36),
     seconds("first_event_seconds", "t0 to the first event, whatever it held").run().failure(32).csv(37),
     seconds("last_visible_seconds", "t0 to the last visible text").run().failure(33).csv(38),
-    text("stream_resolution", "`token`, `coarse` (several tokens a chunk), `burst` (too few chunks)").run().csv(39),
+    text("stream_resolution", "`token` (about one token an arrival group), `coarse` (several), `burst` (too few groups)").run().csv(39),
     count("visible_stream_chunks", "chunks with visible text").run().csv(40),
     tokens("max_tokens_per_chunk", "the most in one chunk: the provider's count, else its share of text").run().csv(41),
     text("connection", "`cold` or `warm`").run().failure(23).csv(6),
@@ -207,6 +207,24 @@ const OUTCOMES: &[RowField] = &[
         .failure(42)
         .csv(72),
     text("endpoint_mismatch", "why a pinned request has no tag: another provider answered").run().csv(76),
+    flag("ttft_suspect", "whether the client may have moved the time to first token").run().failure(47).csv(77),
+    flag("decode_suspect", "whether the client may have moved the pace of the tokens").run().failure(48).csv(78),
+    text("clock_source", "what stamped the answer: `kernel`, `read` (when a read returned), `mixed`")
+        .run()
+        .failure(49)
+        .csv(79),
+    seconds("kernel_lag_seconds", "from the kernel's stamp of the first visible token to its read").run().failure(50).csv(80),
+    seconds("kernel_lag_max_seconds", "the longest such time of the answer").run().failure(51).csv(81),
+    seconds("transmitted_seconds", "t0 to the request's last byte leaving this machine, by the kernel's stamp")
+        .run()
+        .failure(52)
+        .csv(82),
+    seconds("network_rtt_seconds", "round trip time: of the TCP handshake if cold, the kernel's estimate at t0 if warm")
+        .run()
+        .failure(53)
+        .csv(83),
+    seconds("ttft_beyond_rtt", "`time_to_first_token` − `network_rtt_seconds`").run().csv(84),
+    count("definitions_version", "version of the figures' definitions: 2; rows without it have 1").run().csv(85),
     count("attempts_count", "requests of the measurement so far, under the Python runner's name").run(),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),

@@ -67,7 +67,7 @@ pub struct Speeds {
     pub generated_tokens_per_second: Option<f64>,
     /// Visible tokens / generate_time.
     pub visible_tokens_per_second: Option<f64>,
-    /// (visible tokens − 1) / (last visible − first visible).
+    /// Tokens after the first arrival group / time from that group to the last visible token.
     pub decode_tokens_per_second: Option<f64>,
     /// t0 to the first visible text; null if none, never 0.
     pub time_to_first_token: Option<f64>,
@@ -77,10 +77,12 @@ pub struct Speeds {
     pub ttft_available: bool,
     /// Gaps between visible *chunks* (not tokens), in order.
     pub times_between_tokens: Vec<f64>,
-    /// (last visible − first visible) / (visible tokens − 1).
+    /// The reciprocal: that time / those tokens.
     pub inter_token_latency: Option<f64>,
     /// t0 to the 64th visible token; null if there were fewer.
     pub time_to_64_visible_tokens_seconds: Option<f64>,
+    /// TTFT − round trip time; null if one of them is unknown, or if it would be negative.
+    pub ttft_beyond_rtt: Option<f64>,
     /// The largest gap between visible chunks.
     pub max_stall_seconds: Option<f64>,
 }
@@ -98,6 +100,8 @@ pub struct Phases {
     pub tls_seconds: Option<f64>,
     /// Time at which the request's last byte was handed to the kernel.
     pub sent_seconds: Option<f64>,
+    /// Time at which the request's last byte left this machine, by the kernel's stamp; null where it gives none.
+    pub transmitted_seconds: Option<f64>,
     /// Time at which the answer's head was complete.
     pub headers_seconds: Option<f64>,
     /// Time of the first event of the stream, whatever its content.
@@ -116,6 +120,9 @@ pub struct ConnectionInfo {
     pub proxy: Option<String>,
     /// Number of the host's addresses dialled within the measured time; null if a connection was open before.
     pub connect_attempts: Option<u64>,
+    /// Round trip time to that address, seconds: on a cold connection that of the TCP handshake, on a warm one the
+    /// kernel's smoothed estimate at t0. Null if the kernel does not tell.
+    pub network_rtt_seconds: Option<f64>,
     /// Number of kept connections that turned out to be closed when this request was first sent; each time it was
     /// measured again on another one, with a new t0.
     pub reconnects: u64,
@@ -124,8 +131,7 @@ pub struct ConnectionInfo {
 /// The granularity of the stream, which decides if generation can be timed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamShape {
-    /// `token` (about one token per chunk), `coarse` (several tokens per chunk), `burst` (too few chunks to time
-    /// decoding).
+    /// `token` (about one token per arrival group), `coarse` (several), `burst` (too few groups to time decoding).
     pub stream_resolution: Option<String>,
     /// Number of chunks with visible text.
     pub visible_stream_chunks: u64,
@@ -136,11 +142,27 @@ pub struct StreamShape {
 /// The client's influence on the sample, so that every figure can be checked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// True if the client was starved during the measurement, or if the answer's counts or text are doubtful; such a
-    /// row is kept out of the published series.
+    /// True if a time, a count or the text is in doubt; such a row is kept out of the published series.
     pub suspect: bool,
     /// The reasons, one sentence each; empty if not suspect.
     pub suspect_reasons: Vec<String>,
+    /// True if the client may have moved the time to first token.
+    #[serde(default)]
+    pub ttft_suspect: bool,
+    /// True if the client may have moved the pace of the tokens.
+    #[serde(default)]
+    pub decode_suspect: bool,
+    /// The clock that stamped the answer: `kernel`, `read` (the moment at which a read returned), `mixed`; null if no
+    /// byte of it came.
+    #[serde(default)]
+    pub clock_source: Option<String>,
+    /// Time from the kernel's stamp of the first visible token to the read that brought it, seconds; null without such
+    /// a stamp.
+    #[serde(default)]
+    pub kernel_lag_seconds: Option<f64>,
+    /// The longest such time of all reads of the answer, seconds.
+    #[serde(default)]
+    pub kernel_lag_max_seconds: Option<f64>,
     /// The largest delay of the measuring thread's loop during the run, seconds.
     pub loop_lag_seconds: f64,
     /// From the scheduled start of the request to t0, seconds. Open loop: schedule; closed loop: queue.
@@ -203,6 +225,9 @@ pub struct Run {
     pub benchmark_profile_id: String,
     /// Version of the measuring rules.
     pub protocol_version: u32,
+    /// Version of the definitions of the figures: 2; rows without it have 1.
+    #[serde(default)]
+    pub definitions_version: Option<u32>,
     /// Id shared by all attempts at one measurement.
     pub attempt_group: String,
     /// 1 for the first attempt; higher only after a learned adaptation.

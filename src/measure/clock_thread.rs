@@ -4,6 +4,7 @@
 use crate::measure::lag::{LagLog, TICK};
 use crate::wire::connect::connect;
 use crate::wire::exchange::{ExchangeSpec, exchange};
+use crate::wire::kernel_socket::keep_stamping;
 use crate::wire::request::{ExchangeLimits, Origin, WireRequest};
 use crate::wire::stream::Stream;
 use crate::wire::{ForwardProxy, Recording};
@@ -62,6 +63,7 @@ impl ClockThread {
         // burst of tasks cannot delay stamps.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(7).build()?;
         std::thread::Builder::new().name("measure".to_owned()).spawn(move || {
+            let _stamping = keep_stamping();
             let local = LocalSet::new();
             local.block_on(&runtime, serve(inbox, tls));
         })?;
@@ -156,7 +158,7 @@ impl ClockState {
             end_marker: job.end_marker,
             tls: &self.tls,
         };
-        let kept = if job.warm { self.take_kept(&key(&job.request)) } else { None };
+        let kept = if job.warm { self.take_kept(&job.request) } else { None };
         let was_kept = kept.is_some();
         let warm = if job.warm && !was_kept { self.open(&job).await } else { kept };
         let mut zero = Instant::now();
@@ -169,7 +171,7 @@ impl ClockState {
             (recording, stream) = exchange(plan(), warm).await;
             recording.carrier.reconnects = 1;
         }
-        recording.loop_lag = self.lag.borrow().longest(zero, zero + recording.marks.end);
+        recording.late_wakes = self.lag.borrow().within(zero, zero + recording.marks.end);
         recording.dispatch_delay = zero.saturating_duration_since(since);
         if let (true, Some(stream)) = (job.warm, stream) {
             let mut idle = self.idle.borrow_mut();
@@ -185,16 +187,19 @@ impl ClockState {
         connect(&job.request.target, job.request.proxy.as_ref(), &self.tls, job.limits.connect).await.1.ok()
     }
 
-    /// Takes an idle connection that still seems open.
-    fn take_kept(&self, key: &ConnectionKey) -> Option<Stream> {
-        let kept = self.idle.borrow_mut().get_mut(key).map(std::mem::take).unwrap_or_default();
+    /// Takes an idle connection that still seems open and can carry the request.
+    fn take_kept(&self, request: &WireRequest) -> Option<Stream> {
+        let key = key(request);
+        let kept = self.idle.borrow_mut().get_mut(&key).map(std::mem::take).unwrap_or_default();
         let mut usable: Vec<_> = kept
             .into_iter()
-            .filter(|(stream, since)| since.elapsed() < IDLE_LIMIT && stream.is_idle())
+            .filter(|(stream, since)| {
+                since.elapsed() < IDLE_LIMIT && stream.is_idle() && stream.carries(request.body.len())
+            })
             .collect();
         let taken = usable.pop();
         if !usable.is_empty() {
-            self.idle.borrow_mut().entry(key.clone()).or_default().append(&mut usable);
+            self.idle.borrow_mut().entry(key).or_default().append(&mut usable);
         }
         taken.map(|(stream, _)| stream)
     }

@@ -1,11 +1,12 @@
 //! Folds outcomes, one by one and in any order, into one report per model. Keeps numbers instead of runs,
 //! so that a million runs fit.
 //!
-//! Suspect samples (measured by a starved client) are counted apart and left out of the figures. If a model has no
-//! other success, its figures use the suspect samples and say so.
+//! Suspect samples are counted apart, and left out of the figures of which they are in doubt: a late first token says
+//! nothing against the pace of the others. If a model has no other success, figures without a sound sample use the
+//! suspect ones and the report says so.
 
 use crate::domain::{CachedInput, FailureKind, ModelRef, Outcome, Run};
-use crate::measure::metrics::{METRIC_COUNT, METRICS};
+use crate::measure::metrics::{METRIC_COUNT, METRICS, Metric};
 use crate::measure::report::{DISTINCT, FailureGroup, MetricSamples, ModelReport, RunLabels};
 use std::collections::{BTreeMap, HashMap};
 
@@ -56,11 +57,16 @@ struct SamplePool {
 }
 
 impl SamplePool {
-    fn add(&mut self, run: &Run) {
-        self.runs += 1;
-        for (metric, samples) in METRICS.iter().zip(&mut self.samples) {
+    /// Adds the figures of a run that `counts` accepts.
+    fn add(&mut self, run: &Run, counts: impl Fn(&Metric) -> bool) {
+        for (metric, samples) in METRICS.iter().zip(&mut self.samples).filter(|(metric, _)| counts(metric)) {
             samples.extend((metric.read)(run).filter(|value| value.is_finite()));
         }
+    }
+
+    /// Counts a run and adds what the provider's own clock says of it.
+    fn count(&mut self, run: &Run) {
+        self.runs += 1;
         for (name, value) in run.provider_timing.iter().flatten() {
             let known = self.provider_timing.contains_key(name) || self.provider_timing.len() < DISTINCT;
             if let (true, Some(value)) = (known, value.as_f64()) {
@@ -96,8 +102,10 @@ impl ModelAccumulator {
     fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Success(run) => {
-                let bank = if run.quality.suspect { &mut self.suspect } else { &mut self.sound };
-                bank.add(run);
+                self.sound.add(run, |metric| !metric.leaves_out(&run.quality));
+                self.suspect.add(run, |metric| metric.leaves_out(&run.quality));
+                let pool = if run.quality.suspect { &mut self.suspect } else { &mut self.sound };
+                pool.count(run);
                 self.cached_input.add(&run.tokens);
                 self.labels.add(run);
             }
@@ -108,16 +116,21 @@ impl ModelAccumulator {
     fn finish(self) -> ModelReport {
         let (successes, suspects) = (self.sound.runs + self.suspect.runs, self.suspect.runs);
         let figures_are_suspect = self.sound.runs == 0 && suspects > 0;
-        let bank = if figures_are_suspect { self.suspect } else { self.sound };
-        let timing = bank.provider_timing.into_iter();
+        let (mut samples, mut timing) = (self.sound.samples, self.sound.provider_timing);
+        if figures_are_suspect {
+            let theirs = samples.iter_mut().zip(self.suspect.samples);
+            theirs.filter(|(sound, _)| sound.is_empty()).for_each(|(sound, suspect)| *sound = suspect);
+            timing = self.suspect.provider_timing;
+        }
         ModelReport {
             model: self.model,
             successes,
             suspects,
             figures_are_suspect,
             failures: self.failures,
-            figures: bank.samples.into_iter().map(MetricSamples::new).collect(),
+            figures: samples.into_iter().map(MetricSamples::new).collect(),
             provider_timing: timing
+                .into_iter()
                 .filter_map(|(name, samples)| Some((name, MetricSamples::new(samples).summary?)))
                 .collect(),
             cached_input: self.cached_input,

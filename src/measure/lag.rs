@@ -1,6 +1,7 @@
 //! Lateness of a thread's event loop over time. A sample measured while its loop was late includes the client's own
 //! time, and is marked for that.
 
+use crate::wire::LateWake;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ pub const TICK: Duration = Duration::from_millis(5);
 const GRANULARITY: Duration = Duration::from_millis(2);
 /// Late wake-ups that are kept, meant to cover the longest exchange of the default limits.
 const KEEP: usize = 4096;
+
+/// Late wake-ups that a recording is told of.
+const TOLD: usize = 64;
 
 /// The late wake-ups of one thread, newest last.
 #[derive(Debug, Default)]
@@ -34,12 +38,20 @@ impl LagLog {
         }
     }
 
-    /// The longest lateness that overlaps the span from `from` to `to`; zero if the loop was on time. A wake-up that
+    /// The longest late wake-ups that overlap the span from `from` to `to`, as times from its beginning. A wake-up that
     /// is still awaited counts up to `to`: its cause may have ended with the span itself.
-    pub fn longest(&self, from: Instant, to: Instant) -> Duration {
-        let overlapping = self.late.iter().rev().take_while(|(at, _)| *at >= from);
-        let past = overlapping.filter(|(at, lag)| *at - *lag <= to).map(|(_, lag)| *lag);
-        past.chain(self.due.and_then(|due| lateness(due, to))).max().unwrap_or_default()
+    pub fn within(&self, from: Instant, to: Instant) -> Vec<LateWake> {
+        let overlapping = self.late.iter().rev().take_while(|(woke, _)| *woke >= from);
+        let past = overlapping.copied().filter(|(woke, lag)| *woke - *lag <= to);
+        let awaited = self.due.and_then(|due| lateness(due, to)).map(|lag| (to, lag));
+        let since = |at: Instant| at.saturating_duration_since(from);
+        let mut found: Vec<_> = past
+            .chain(awaited)
+            .map(|(woke, lag)| LateWake { due: since(woke - lag), woke: since(woke), lag })
+            .collect();
+        found.sort_unstable_by_key(|late| std::cmp::Reverse(late.lag));
+        found.truncate(TOLD);
+        found
     }
 }
 
@@ -52,6 +64,10 @@ fn lateness(due: Instant, now: Instant) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    fn longest(log: &LagLog, from: Instant, to: Instant) -> Duration {
+        log.within(from, to).first().map(|late| late.lag).unwrap_or_default()
+    }
+
     #[test]
     fn only_lateness_inside_the_span_counts() {
         let zero = Instant::now();
@@ -61,10 +77,13 @@ mod tests {
             log.expect(at(due));
             log.came(at(now));
         }
-        assert_eq!(log.longest(at(0), at(15)), Duration::ZERO);
-        assert_eq!(log.longest(at(50), at(60)), Duration::from_millis(60));
-        assert_eq!(log.longest(at(90), at(300)), Duration::from_millis(10));
-        assert_eq!(log.longest(at(0), at(300)), Duration::from_millis(60));
+        assert_eq!(longest(&log, at(0), at(15)), Duration::ZERO);
+        assert_eq!(longest(&log, at(50), at(60)), Duration::from_millis(60));
+        assert_eq!(longest(&log, at(90), at(300)), Duration::from_millis(10));
+        assert_eq!(longest(&log, at(0), at(300)), Duration::from_millis(60));
+        let millis = Duration::from_millis;
+        let late = LateWake { due: Duration::ZERO, woke: millis(30), lag: millis(60) };
+        assert_eq!(log.within(at(50), at(60)), [late]);
     }
 
     #[test]
@@ -73,9 +92,9 @@ mod tests {
         let at = |ms: u64| zero + Duration::from_millis(ms);
         let mut log = LagLog::default();
         log.expect(at(5));
-        assert_eq!(log.longest(at(0), at(6)), Duration::ZERO);
-        assert_eq!(log.longest(at(0), at(45)), Duration::from_millis(40));
+        assert_eq!(longest(&log, at(0), at(6)), Duration::ZERO);
+        assert_eq!(longest(&log, at(0), at(45)), Duration::from_millis(40));
         log.came(at(6));
-        assert_eq!(log.longest(at(0), at(45)), Duration::ZERO);
+        assert_eq!(longest(&log, at(0), at(45)), Duration::ZERO);
     }
 }

@@ -2,6 +2,7 @@
 //! a run themselves are defined in `measure::timeline`.
 
 use crate::domain::Run;
+use crate::domain::run::Quality;
 use serde_json::{Map, Value};
 
 /// Unit of a figure.
@@ -50,6 +51,16 @@ pub enum MetricSection {
     Quality,
 }
 
+/// The part of a run that a metric describes: a time that the client moved spoils the metrics of its part alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunPart {
+    /// Up to the first token.
+    First,
+    /// From the first token to the last.
+    Decode,
+    Whole,
+}
+
 /// One metric of a successful run.
 #[derive(Debug)]
 pub struct Metric {
@@ -62,6 +73,7 @@ pub struct Metric {
     pub unit: Unit,
     pub better: BetterDirection,
     pub section: MetricSection,
+    pub part: RunPart,
     /// Reads its value from one run; `None` if the run does not have it.
     pub read: fn(&Run) -> Option<f64>,
 }
@@ -73,7 +85,16 @@ const fn seconds(
     short: &'static str,
     read: fn(&Run) -> Option<f64>,
 ) -> Metric {
-    Metric { key, title, short, unit: Unit::Seconds, better: BetterDirection::Lower, section, read }
+    Metric {
+        key,
+        title,
+        short,
+        unit: Unit::Seconds,
+        better: BetterDirection::Lower,
+        section,
+        part: RunPart::Whole,
+        read,
+    }
 }
 
 const fn rate(
@@ -89,6 +110,7 @@ const fn rate(
         unit: Unit::Rate,
         better: BetterDirection::Higher,
         section: MetricSection::Figures,
+        part: RunPart::Whole,
         read,
     }
 }
@@ -99,31 +121,62 @@ const fn count(
     short: &'static str,
     read: fn(&Run) -> Option<f64>,
 ) -> Metric {
-    let section = MetricSection::MoreFigures;
-    Metric { key, title, short, unit: Unit::Count, better: BetterDirection::Neither, section, read }
+    Metric {
+        key,
+        title,
+        short,
+        unit: Unit::Count,
+        better: BetterDirection::Neither,
+        section: MetricSection::MoreFigures,
+        part: RunPart::Whole,
+        read,
+    }
 }
 
-pub const METRIC_COUNT: usize = 26;
+const fn first(metric: Metric) -> Metric {
+    Metric { part: RunPart::First, ..metric }
+}
+
+const fn decode(metric: Metric) -> Metric {
+    Metric { part: RunPart::Decode, ..metric }
+}
+
+impl Metric {
+    /// True if a sample of this quality is left out of the metric. Doubts that are not about a time concern them all.
+    pub fn leaves_out(&self, quality: &Quality) -> bool {
+        let (first, decode) = (quality.ttft_suspect, quality.decode_suspect);
+        match self.part {
+            RunPart::First => first || (quality.suspect && !decode),
+            RunPart::Decode => decode || (quality.suspect && !first),
+            RunPart::Whole => quality.suspect,
+        }
+    }
+}
+
+pub const METRIC_COUNT: usize = 29;
 
 /// Every metric, in display order.
 pub static METRICS: [Metric; METRIC_COUNT] = {
     use MetricSection::{Figures, MoreFigures, Phases, Provider, Quality};
     [
-        seconds(Figures, "ttft", "TTFT", "TTFT", |r| r.speeds.time_to_first_token),
-        seconds(Figures, "ttfrt", "first reasoning token", "reasoning", |r| {
+        first(seconds(Figures, "ttft", "TTFT", "TTFT", |r| r.speeds.time_to_first_token)),
+        first(seconds(Figures, "ttfrt", "first reasoning token", "reasoning", |r| {
             r.speeds.time_to_first_reasoning_token
-        }),
-        seconds(Figures, "itl", "inter-token latency", "inter-token", |r| r.speeds.inter_token_latency),
+        })),
+        decode(seconds(Figures, "itl", "inter-token latency", "inter-token", |r| r.speeds.inter_token_latency)),
         rate("tps", "tokens/s, end to end", "tok/s", |r| Some(r.speeds.tokens_per_second)),
         rate("visible_tps", "tokens/s, visible", "tok/s vis.", |r| r.speeds.visible_tokens_per_second),
-        rate("decode_tps", "tokens/s, decode", "tok/s dec.", |r| r.speeds.decode_tokens_per_second),
+        decode(rate("decode_tps", "tokens/s, decode", "tok/s dec.", |r| r.speeds.decode_tokens_per_second)),
         seconds(Figures, "total", "total", "total", |r| Some(r.speeds.generate_time)),
         seconds(MoreFigures, "time_to_64", "64th visible token", "64th token", |r| {
             r.speeds.time_to_64_visible_tokens_seconds
         }),
-        seconds(MoreFigures, "chunk_gap", "median chunk gap", "chunk gap", median_gap),
-        seconds(MoreFigures, "max_stall", "longest stall", "stall", |r| r.speeds.max_stall_seconds),
-        seconds(MoreFigures, "ttft_from_schedule", "TTFT from schedule", "TTFT sched.", ttft_from_schedule),
+        decode(seconds(MoreFigures, "chunk_gap", "median chunk gap", "chunk gap", median_gap)),
+        decode(seconds(MoreFigures, "max_stall", "longest stall", "stall", |r| r.speeds.max_stall_seconds)),
+        first(seconds(MoreFigures, "ttft_beyond_rtt", "TTFT beyond round trip", "beyond RTT", |r| {
+            r.speeds.ttft_beyond_rtt
+        })),
+        first(seconds(MoreFigures, "ttft_from_schedule", "TTFT from schedule", "TTFT sched.", ttft_from_schedule)),
         count("tokens", "output tokens", "tokens", |r| as_number(r.tokens.output_tokens)),
         count("visible_tokens", "visible tokens", "visible", |r| as_number(r.tokens.visible_output_tokens)),
         count("reasoning_tokens", "reasoning tokens", "reasoned", |r| as_number(r.tokens.reasoning_tokens)),
@@ -134,16 +187,18 @@ pub static METRICS: [Metric; METRIC_COUNT] = {
         seconds(Phases, "connect", "TCP and TLS done", "connected", |r| r.phases.connect_seconds),
         seconds(Phases, "tls", "of this TLS", "of this TLS", |r| r.phases.tls_seconds),
         seconds(Phases, "sent", "request sent", "sent", |r| r.phases.sent_seconds),
-        seconds(Phases, "headers", "headers", "headers", |r| r.phases.headers_seconds),
-        seconds(Phases, "first_event", "first event", "first event", |r| r.phases.first_event_seconds),
-        seconds(Provider, "provider_ttft", "TTFT, provider's clock", "theirs", provider_ttft),
-        seconds(Provider, "ttft_beyond_provider", "first token, difference", "difference", |r| {
+        seconds(Phases, "network_rtt", "network round trip", "round trip", |r| r.carrier.network_rtt_seconds),
+        first(seconds(Phases, "headers", "headers", "headers", |r| r.phases.headers_seconds)),
+        first(seconds(Phases, "first_event", "first event", "first event", |r| r.phases.first_event_seconds)),
+        first(seconds(Provider, "provider_ttft", "TTFT, provider's clock", "theirs", provider_ttft)),
+        first(seconds(Provider, "ttft_beyond_provider", "first token, difference", "difference", |r| {
             Some(first_token(r)? - provider_ttft(r)?)
-        }),
+        })),
         seconds(Quality, "dispatch_delay", "dispatch delay", "dispatch", |r| {
             Some(r.quality.dispatch_delay_seconds)
         }),
         seconds(Quality, "loop_lag", "loop lag", "loop lag", |r| Some(r.quality.loop_lag_seconds)),
+        seconds(Quality, "kernel_lag", "read after kernel", "read late", |r| r.quality.kernel_lag_seconds),
         seconds(Quality, "clock_step", "wall clock step", "clock step", |r| {
             Some(r.quality.wall_clock_step_seconds.abs())
         }),
@@ -213,6 +268,19 @@ mod tests {
             assert_eq!(position(metric.key), Some(place));
             assert!(metric.short.chars().count() <= 11, "{}", metric.short);
         }
+    }
+
+    #[test]
+    fn a_doubtful_time_is_left_out_of_its_own_metrics() {
+        let left_out = |ttft_suspect, decode_suspect, suspect| {
+            let quality = Quality { suspect, ttft_suspect, decode_suspect, ..Quality::default() };
+            ["ttft", "itl", "tps"].map(|key| METRICS[position(key).unwrap()].leaves_out(&quality))
+        };
+        assert_eq!(left_out(false, false, false), [false, false, false]);
+        assert_eq!(left_out(true, false, true), [true, false, true]);
+        assert_eq!(left_out(false, true, true), [false, true, true]);
+        assert_eq!(left_out(true, true, true), [true, true, true]);
+        assert_eq!(left_out(false, false, true), [true, true, true]);
     }
 
     #[test]

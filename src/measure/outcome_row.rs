@@ -5,7 +5,7 @@ use crate::domain::failure::{self, Failure, FailureDetail};
 use crate::domain::run::{Outcome, Run};
 use crate::domain::{GenerationRequest, ModelRef, Profile};
 use crate::measure::quality;
-use crate::measure::timeline::{phases, shape, speeds};
+use crate::measure::timeline::{DEFINITIONS_VERSION, phases, shape, speeds};
 use crate::measure::tokens::{count_with_tiktoken, tokens};
 use crate::providers::endpoint::RouteEndpoint;
 use crate::providers::protocols::DecodedStream;
@@ -61,7 +61,7 @@ pub fn run(
     let tokens = tokens(&answer, &count_with_tiktoken);
     let speeds = speeds(recording, &answer, &tokens);
     let doubts = quality::doubts(&answer, &tokens, usage_promised);
-    let quality = quality::doubted(quality::of(recording, speeds.time_to_first_token), doubts);
+    let quality = quality::doubted(quality::of(recording, Some(&answer)), doubts);
     let endpoint = attempt.endpoint.answered_by(answer.observed_provider.as_deref());
     let (finish_reason, response_status) =
         ending(&attempt.request_mode, answer.finish_reason.clone(), answer.response_status.clone());
@@ -94,6 +94,7 @@ pub fn run(
         sample_role: attempt.sample_role.clone(),
         benchmark_profile_id: attempt.profile.id.clone(),
         protocol_version: PROTOCOL_VERSION,
+        definitions_version: Some(DEFINITIONS_VERSION),
         attempt_group: attempt.group.clone(),
         attempt: attempt.number,
         attempts_count: attempt.number,
@@ -177,7 +178,7 @@ fn failure_extra(
         "measured_by": measured_by(),
     }));
     let Some(recording) = recording else { return extra };
-    let quality = quality::of(recording, None);
+    let quality = quality::of(recording, answer);
     extra.insert("run_ts".to_owned(), json!(milliseconds(recording.started_at)));
     extra.insert("elapsed_seconds".to_owned(), json!(recording.marks.end.as_secs_f64()));
     extra.insert("connection".to_owned(), json!(recording.connection));

@@ -48,6 +48,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         sample_role: "manual".into(),
         benchmark_profile_id: "cloud-default-v1".into(),
         protocol_version: 1,
+        definitions_version: Some(2),
         attempt_group: "01K3BV8Q5V0000000000000000".into(),
         attempt: 1,
         attempts_count: 1,
@@ -92,6 +93,7 @@ fn speeds(ttft: f64) -> Speeds {
         times_between_tokens: vec![0.015, 0.016, 0.017],
         inter_token_latency: Some(1.0 / 63.0),
         time_to_64_visible_tokens_seconds: Some(total),
+        ttft_beyond_rtt: None,
         max_stall_seconds: Some(0.017),
     }
 }
@@ -103,6 +105,7 @@ fn phases(ttft: f64) -> Phases {
         proxy_seconds: None,
         tls_seconds: Some(0.018),
         sent_seconds: Some(0.0315),
+        transmitted_seconds: None,
         headers_seconds: Some(ttft * 0.75),
         first_event_seconds: Some(ttft * 0.75),
         last_visible_seconds: Some(ttft + 1.0),

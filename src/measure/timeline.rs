@@ -6,13 +6,26 @@ use crate::providers::protocols::{Channel, DecodedStream, Delta};
 use crate::wire::Recording;
 use std::time::Duration;
 
-/// Visible chunks below which the pace of decoding cannot be judged.
-const BURST_CHUNKS: u64 = 8;
+/// Version of the definitions below. Version 1 counted every token but the first, whatever arrived with it.
+pub const DEFINITIONS_VERSION: u32 = 2;
+
+/// Chunks that arrive within this time of a group's first one belong to the group: they came at once, and no client
+/// can say which was first.
+const GROUP: Duration = Duration::from_millis(1);
+/// Arrival groups below which the pace of decoding cannot be judged.
+const BURST_GROUPS: u64 = 8;
 
 /// The visible part of an answer, as its figures need it.
 struct VisibleText<'a> {
     deltas: Vec<&'a Delta>,
     tokens: u64,
+}
+
+/// The tokens that arrive after the first arrival group, and the time that they take.
+#[derive(Clone, Copy)]
+struct Pace {
+    tokens: f64,
+    seconds: f64,
 }
 
 impl<'a> VisibleText<'a> {
@@ -31,18 +44,38 @@ impl<'a> VisibleText<'a> {
         self.deltas.last().map(|delta| delta.at)
     }
 
-    /// Seconds from the first to the last visible chunk; `None` if all came at one moment, which shows no pace.
-    fn span(&self) -> Option<f64> {
-        let span = self.last()?.checked_sub(self.first()?)?;
-        (span > Duration::ZERO).then_some(span.as_secs_f64())
+    /// Number of chunks in each arrival group.
+    fn groups(&self) -> Vec<usize> {
+        let mut groups = Vec::new();
+        let mut rest = &self.deltas[..];
+        while let Some(first) = rest.first() {
+            let together = rest.iter().take_while(|delta| delta.at < first.at + GROUP || delta.at == first.at);
+            let count = together.count();
+            groups.push(count);
+            rest = &rest[count..];
+        }
+        groups
+    }
+
+    /// `None` if everything arrived at once, which shows no pace. The tokens of the first group have no beginning that
+    /// anybody saw, so they do not count, and the time runs from the last of them.
+    fn pace(&self) -> Option<Pace> {
+        let first = *self.groups().first()?;
+        let seconds = self.last()?.checked_sub(self.deltas[first - 1].at)?.as_secs_f64();
+        let tokens: f64 = self.tokens as f64 - self.tokens_by_chunk()[..first].iter().sum::<f64>();
+        (seconds > 0.0 && tokens > 0.0).then_some(Pace { tokens, seconds })
     }
 
     fn gaps(&self) -> Vec<f64> {
         self.deltas.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64()).collect()
     }
 
-    /// Tokens in each chunk: the provider's own counts if every chunk has one, else the chunk's share of the text.
+    /// Tokens in each chunk: the provider's own counts if every chunk has one; one each if there are as many chunks as
+    /// tokens; else the chunk's share of the text.
     fn tokens_by_chunk(&self) -> Vec<f64> {
+        if self.deltas.len() as u64 == self.tokens {
+            return vec![1.0; self.deltas.len()];
+        }
         let counted: Option<Vec<f64>> = self.deltas.iter().map(|delta| delta.tokens.map(f64::from)).collect();
         counted.unwrap_or_else(|| {
             let lengths: Vec<f64> =
@@ -77,21 +110,22 @@ pub fn speeds(recording: &Recording, answer: &DecodedStream, tokens: &Tokens) ->
     let first = visible.first().map(|at| at.as_secs_f64());
     let reasoning = answer.deltas.iter().find(|delta| delta.channel == Channel::Reasoning);
     let gaps = visible.gaps();
-    let steps = visible.tokens.saturating_sub(1) as f64;
-    let paced = visible.span().filter(|_| steps >= 1.0);
+    let pace = visible.pace();
+    let round_trip = recording.carrier.network_rtt_seconds;
     Speeds {
         generate_time: total,
         tokens_per_second: generated,
         generated_tokens_per_second: Some(generated),
         visible_tokens_per_second: tokens.visible_output_tokens.map(|count| count as f64 / total),
-        decode_tokens_per_second: paced.map(|span| steps / span),
+        decode_tokens_per_second: pace.map(|pace| pace.tokens / pace.seconds),
         time_to_first_token: first,
         time_to_first_reasoning_token: reasoning.map(|delta| delta.at.as_secs_f64()),
         ttft_available: first.is_some(),
         max_stall_seconds: gaps.iter().copied().reduce(f64::max),
         times_between_tokens: gaps,
-        inter_token_latency: paced.map(|span| span / steps),
+        inter_token_latency: pace.map(|pace| pace.seconds / pace.tokens),
         time_to_64_visible_tokens_seconds: visible.time_to_token(64),
+        ttft_beyond_rtt: first.zip(round_trip).map(|(first, way)| first - way).filter(|rest| *rest >= 0.0),
     }
 }
 
@@ -113,6 +147,7 @@ pub fn phases(recording: &Recording, answer: Option<&DecodedStream>) -> Phases {
         proxy_seconds: share(marks.proxy, marks.tcp),
         tls_seconds: share(marks.tls, reached),
         sent_seconds: seconds(marks.sent),
+        transmitted_seconds: seconds(marks.transmitted),
         headers_seconds: seconds(marks.head),
         first_event_seconds: seconds(answer.and_then(|answer| answer.first_event)),
         last_visible_seconds: seconds(last_visible),
@@ -123,14 +158,15 @@ pub fn phases(recording: &Recording, answer: Option<&DecodedStream>) -> Phases {
 pub fn shape(answer: &DecodedStream, tokens: &Tokens) -> StreamShape {
     let visible = VisibleText::new(answer, tokens);
     let chunks = visible.deltas.len() as u64;
+    let groups = visible.groups().len() as u64;
+    let largest = visible.tokens_by_chunk().into_iter().reduce(f64::max);
     // Shares of text are estimates: if there is a chunk for every token, a long word is still one token.
     let counted = visible.deltas.iter().all(|delta| delta.tokens.is_some());
-    let largest = visible.tokens_by_chunk().into_iter().reduce(f64::max);
     let largest = if !counted && chunks >= visible.tokens { largest.map(|_| 1.0) } else { largest };
-    let resolution = match chunks {
+    let resolution = match groups {
         0 => None,
-        _ if chunks * 2 >= visible.tokens => Some("token"),
-        _ if chunks < BURST_CHUNKS || chunks * 16 < visible.tokens => Some("burst"),
+        _ if groups * 2 >= visible.tokens => Some("token"),
+        _ if groups < BURST_GROUPS || groups * 16 < visible.tokens => Some("burst"),
         _ => Some("coarse"),
     };
     StreamShape {
@@ -159,7 +195,8 @@ mod tests {
             body: Bytes::new(),
             reads: Vec::new(),
             ending: ExchangeEnd::Complete,
-            loop_lag: Duration::ZERO,
+            late_wakes: Vec::new(),
+            connect_delay: None,
             dispatch_delay: Duration::ZERO,
         }
     }

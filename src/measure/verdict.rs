@@ -193,7 +193,8 @@ mod tests {
             body: Bytes::from_static(body.as_bytes()),
             reads: Vec::new(),
             ending,
-            loop_lag: Duration::ZERO,
+            late_wakes: Vec::new(),
+            connect_delay: None,
             dispatch_delay: Duration::ZERO,
         }
     }

@@ -4,12 +4,12 @@
 
 use super::clock;
 use super::ground_truth::RequestRecord;
+use crate::wire::stream::StampedStream;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// State shared by the instrumented stream and the answer's body; one per connection.
 #[derive(Clone, Default)]
@@ -42,7 +42,7 @@ pub struct UnflushedOutput {
 }
 
 impl Wire {
-    /// The moment when the last read that brought bytes returned.
+    /// The moment at which the last bytes arrived: by the kernel's stamp where it gives one.
     pub fn last_read(&self) -> u64 {
         self.state().last_read
     }
@@ -124,12 +124,12 @@ fn stamp(record: &RequestRecord, handed: UnflushedOutput, at: u64) {
 
 /// A connection whose reads and writes are stamped in its [`Wire`].
 pub struct InstrumentedStream {
-    stream: TcpStream,
+    stream: StampedStream,
     wire: Wire,
 }
 
 impl InstrumentedStream {
-    pub fn new(stream: TcpStream, wire: Wire) -> Self {
+    pub fn new(stream: StampedStream, wire: Wire) -> Self {
         Self { stream, wire }
     }
 
@@ -160,7 +160,8 @@ impl AsyncRead for InstrumentedStream {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.wire.state().last_read = clock::now();
+            let waited = self.stream.last_arrival().at.elapsed();
+            self.wire.state().last_read = clock::now() - waited.as_nanos() as u64;
         }
         polled
     }

@@ -23,6 +23,7 @@ mod script;
 mod server;
 mod timer;
 
+use crate::wire::stream::StampedStream;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -91,7 +92,7 @@ async fn connection(stream: TcpStream, shared: Arc<SimServerState>, stop: Cancel
         let (shared, wire) = (shared.clone(), wire.clone());
         async move { Ok::<_, Infallible>(shared.answer(wire, request).await) }
     });
-    let tapped = TokioIo::new(InstrumentedStream::new(stream, wire.clone()));
+    let tapped = TokioIo::new(InstrumentedStream::new(StampedStream::new(stream), wire.clone()));
     let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(tapped, service));
     // The truth records how a connection ends; an error here comes from a scenario or a client that left.
     tokio::select! {

@@ -4,10 +4,12 @@
 use crate::wire::exhaustion;
 use crate::wire::forward_proxy::ForwardProxy;
 use crate::wire::happy_eyeballs::{FailedDial, families_in_turn, first_that_answers};
+use crate::wire::kernel_socket;
 use crate::wire::request::Origin;
 use crate::wire::stream::{StampedStream, Stream};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +28,10 @@ pub struct ConnectMarks {
     pub tls: Option<Instant>,
     /// Number of addresses dialled.
     pub attempts: u32,
+    /// Round trip time of the TCP handshake to the machine that answered (a proxy, if there is one).
+    pub round_trip: Option<Duration>,
+    /// The time for which answers of the handshakes waited for this process; `None` if the kernel does not tell.
+    pub delay: Option<Duration>,
 }
 
 /// The reason why no stream was opened.
@@ -70,8 +76,8 @@ async fn steps(
     let machine = proxy.map_or_else(|| target.clone(), ForwardProxy::origin);
     let role = if proxy.is_some() { "the proxy " } else { "" };
     let addresses = families_in_turn(&resolve(&machine, role, marks).await?);
-    let tcp =
-        first_that_answers(&addresses, TcpStream::connect, &mut marks.attempts).await.map_err(|lost| {
+    let (tcp, begun) =
+        first_that_answers(&addresses, dial, &mut marks.attempts).await.map_err(|lost| {
             let sentence =
                 format!("cannot connect to {role}{}:{}: {}", machine.host, machine.port, each(&lost));
             told(sentence, lost.iter().find_map(|(_, error)| exhaustion::of(error)))
@@ -79,6 +85,7 @@ async fn steps(
     // A request must be sent at once; a small write must not wait for an acknowledgement.
     tcp.set_nodelay(true).map_err(|error| ConnectError::Failed(error.to_string()))?;
     marks.tcp = Some(Instant::now());
+    note_handshake(marks, &tcp, begun);
     let mut stamped = StampedStream::new(tcp);
     if let Some(proxy) = proxy {
         proxy.tunnel(&mut stamped, target).await.map_err(ConnectError::Failed)?;
@@ -95,7 +102,23 @@ async fn steps(
         .await
         .map_err(|error| ConnectError::Failed(format!("TLS with {} failed: {error}", target.host)))?;
     marks.tls = Some(Instant::now());
-    Ok(Stream::Tls(Box::new(stream)))
+    let stream = Stream::Tls(Box::new(stream));
+    marks.delay = marks.delay.map(|delay| delay + stream.waited());
+    Ok(stream)
+}
+
+/// Connects to an address; also returns when that began.
+async fn dial(address: SocketAddr) -> io::Result<(TcpStream, Instant)> {
+    let begun = Instant::now();
+    TcpStream::connect(address).await.map(|tcp| (tcp, begun))
+}
+
+/// Notes what the kernel knows of a handshake that has just ended. Where the first segment was lost, the rest of the
+/// time was the network's, and nothing is known of the process.
+fn note_handshake(marks: &mut ConnectMarks, tcp: &TcpStream, begun: Instant) {
+    let Some(path) = kernel_socket::path(tcp).filter(|path| path.retransmissions == 0) else { return };
+    marks.round_trip = Some(path.round_trip);
+    marks.delay = marks.tcp.map(|done| done.saturating_duration_since(begun).saturating_sub(path.round_trip));
 }
 
 async fn resolve(

@@ -49,6 +49,9 @@ struct RecordingBuilder {
     framing: Option<BodyFraming>,
     body: Vec<u8>,
     reads: Vec<BodyRead>,
+    /// The arrival of the last bytes read.
+    arrived: Duration,
+    connect_delay: Option<Duration>,
     /// The offset up to which the end marker has been searched.
     searched: usize,
 }
@@ -94,6 +97,8 @@ impl RecordingBuilder {
             framing: None,
             body: Vec::new(),
             reads: Vec::new(),
+            arrived: Duration::ZERO,
+            connect_delay: None,
             searched: 0,
         }
     }
@@ -113,6 +118,7 @@ impl RecordingBuilder {
             return (self.answered_early(plan, &mut stream, ending).await, None);
         }
         let ending = self.receive(plan, &mut stream).await;
+        self.marks.transmitted = stream.transmitted().map(|at| at.saturating_duration_since(self.zero));
         let reusable = ending == ExchangeEnd::Complete && self.settle(&mut stream).await;
         (ending, reusable.then_some(stream))
     }
@@ -123,6 +129,7 @@ impl RecordingBuilder {
         warm: Option<Stream>,
     ) -> Result<Stream, ExchangeEnd> {
         if let Some(stream) = warm {
+            self.carrier.network_rtt_seconds = stream.path().map(|path| path.round_trip.as_secs_f64());
             return Ok(stream);
         }
         let deadline = plan.limits.connect.min(plan.limits.total);
@@ -145,6 +152,8 @@ impl RecordingBuilder {
         (self.marks.dns, self.marks.tcp) = (since(marks.dns), since(marks.tcp));
         (self.marks.proxy, self.marks.tls) = (since(marks.proxy), since(marks.tls));
         self.carrier.connect_attempts = Some(u64::from(marks.attempts));
+        self.carrier.network_rtt_seconds = marks.round_trip.map(|way| way.as_secs_f64());
+        self.connect_delay = marks.delay;
     }
 
     async fn send(
@@ -154,6 +163,7 @@ impl RecordingBuilder {
         bytes: &[u8],
     ) -> Result<(), ExchangeEnd> {
         let left = plan.limits.total.saturating_sub(self.zero.elapsed());
+        stream.prepare_request(plan.request.body.len());
         let written = tokio::time::timeout(left, async {
             stream.write_all(bytes).await?;
             stream.flush().await
@@ -254,18 +264,20 @@ impl RecordingBuilder {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
-            let at = stream.last_read().saturating_duration_since(self.zero);
+            let arrival = stream.last_arrival();
+            // A read without a stamp of the kernel counts when it returned: later bytes did not arrive before it.
+            self.arrived = arrival.at.saturating_duration_since(self.zero).max(self.arrived);
             let filled = buffer.filled();
-            self.marks.end = at;
+            self.marks.end = self.arrived;
             if !filled.is_empty() {
-                self.take(filled, at).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
+                self.take(filled, arrival.waited).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
             }
             Poll::Ready(Ok(filled.len()))
         })
     }
 
-    fn take(&mut self, bytes: &[u8], at: Duration) -> Result<(), String> {
-        let before = self.body.len();
+    fn take(&mut self, bytes: &[u8], waited: Option<Duration>) -> Result<(), String> {
+        let (before, at) = (self.body.len(), self.arrived);
         if let Some(framing) = &mut self.framing {
             framing.feed(bytes, &mut self.body)?;
         } else {
@@ -273,7 +285,7 @@ impl RecordingBuilder {
             self.take_head(at)?;
         }
         if self.body.len() > before {
-            self.reads.push(BodyRead { body_end: self.body.len(), at });
+            self.reads.push(BodyRead { body_end: self.body.len(), at, waited });
         }
         Ok(())
     }
@@ -367,7 +379,8 @@ impl RecordingBuilder {
             body: Bytes::from(self.body),
             reads: self.reads,
             ending,
-            loop_lag: Duration::ZERO,
+            late_wakes: Vec::new(),
+            connect_delay: self.connect_delay,
             dispatch_delay: Duration::ZERO,
         }
     }

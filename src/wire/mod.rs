@@ -5,6 +5,7 @@
 //! and tell DNS, TCP, TLS and the answer's head apart. HTTP/1.1 on purpose: one connection carries one answer, so no
 //! other stream can delay it, and chunk borders are the server's own writes.
 
+pub mod arrival;
 pub mod connect;
 pub mod exchange;
 pub mod exhaustion;
@@ -12,6 +13,7 @@ pub mod fd_table;
 pub mod forward_proxy;
 pub mod framing;
 pub mod happy_eyeballs;
+pub mod kernel_socket;
 pub mod recording;
 pub mod request;
 pub mod sse;
@@ -19,5 +21,5 @@ pub mod stream;
 pub mod tls;
 
 pub use forward_proxy::ForwardProxy;
-pub use recording::{BodyRead, ExchangeEnd, Marks, ReceivedAnswer, Recording, ResponseHead};
+pub use recording::{BodyRead, ExchangeEnd, LateWake, Marks, ReceivedAnswer, Recording, ResponseHead};
 pub use request::{ExchangeLimits, Origin, WireRequest};

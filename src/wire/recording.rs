@@ -19,6 +19,8 @@ pub struct Marks {
     pub tls: Option<Duration>,
     /// The request's last byte was handed to the kernel.
     pub sent: Option<Duration>,
+    /// The request's last byte left this machine, by the kernel's stamp.
+    pub transmitted: Option<Duration>,
     /// The read that completed the answer's head.
     pub head: Option<Duration>,
     /// The read (or error) that ended the answer.
@@ -45,8 +47,21 @@ impl ResponseHead {
 pub struct BodyRead {
     /// Length of the body (chunk framing removed) after this read.
     pub body_end: usize,
-    /// Time from t0 at which the read returned.
+    /// Time from t0 at which its bytes arrived: the kernel's stamp, or the moment at which the read returned.
     pub at: Duration,
+    /// Time from the kernel's stamp to the read; `None` if `at` is the read's.
+    pub waited: Option<Duration>,
+}
+
+/// A late wake-up of the measuring loop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LateWake {
+    /// Time from t0 at which the loop should have woken; zero if that was before t0.
+    pub due: Duration,
+    /// Time from t0 at which it woke.
+    pub woke: Duration,
+    /// Its lateness.
+    pub lag: Duration,
 }
 
 /// The way in which an exchange ended.
@@ -115,8 +130,11 @@ pub struct Recording {
     /// One entry for each read that brought body bytes, in order.
     pub reads: Vec<BodyRead>,
     pub ending: ExchangeEnd,
-    /// The largest delay of the measuring loop during the exchange.
-    pub loop_lag: Duration,
+    /// The longest delays of the measuring loop during the exchange, in no order.
+    pub late_wakes: Vec<LateWake>,
+    /// The time that the client itself lost while it connected: answers of the handshakes waited for it. `None` if the
+    /// kernel does not tell.
+    pub connect_delay: Option<Duration>,
     /// From the scheduled start of the request to t0.
     pub dispatch_delay: Duration,
 }
@@ -134,9 +152,18 @@ impl Recording {
         self.head.is_none() && matches!(self.ending, ExchangeEnd::Unanswered(_) | ExchangeEnd::SendFailed(_))
     }
 
+    /// The longest delay of the measuring loop during the exchange.
+    pub fn loop_lag(&self) -> Duration {
+        self.late_wakes.iter().map(|late| late.lag).max().unwrap_or_default()
+    }
+
+    /// The read that brought the byte at `offset` of the body.
+    pub fn read_of(&self, offset: usize) -> Option<&BodyRead> {
+        self.reads.get(self.reads.partition_point(|read| read.body_end <= offset))
+    }
+
     /// The time at which the byte at `offset` of the body arrived: the stamp of the read that brought it.
     pub fn stamp(&self, offset: usize) -> Duration {
-        let index = self.reads.partition_point(|read| read.body_end <= offset);
-        self.reads.get(index).map_or(self.marks.end, |read| read.at)
+        self.read_of(offset).map_or(self.marks.end, |read| read.at)
     }
 }

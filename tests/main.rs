@@ -5,6 +5,7 @@
 
 mod aimock;
 mod boundaries;
+mod calibrate;
 mod catalog;
 mod completions;
 mod config;

@@ -25,6 +25,7 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("llmbench run sim:steady -n 3 --csv - > runs.csv", "A line of CSV per run on standard output."),
         ],
     ),
+    ("calibrate", &[("llmbench calibrate --short", "Whether this host may publish, in ten seconds.")]),
     ("config show", &[("llmbench config show --json", "Every setting with its source, for programs.")]),
     ("config path", &[("llmbench config path", "The configuration file that is read.")]),
     ("doctor", &[("llmbench doctor -v --offline", "Every check that asks no provider.")]),
@@ -54,6 +55,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "results export",
         &[("llmbench results export --since 30d --output runs.parquet", "A month of rows as one file.")],
+    ),
+    (
+        "results recompute",
+        &[("llmbench results recompute --since 7d", "Whether a week of figures follows from its receipts.")],
     ),
     (
         "results compare",

@@ -1,5 +1,6 @@
 //! Every command and flag, and no behavior. Reading this folder is reading `--help`.
 
+pub mod calibrate;
 pub mod catalog;
 pub mod complete;
 pub mod config;
@@ -94,6 +95,8 @@ pub enum CliCommand {
     Models(models::ModelsArgs),
     /// Models that providers list, against those that are measured
     Catalog(catalog::CatalogArgs),
+    /// Measure how wrong this host's own clock is, and whether it may publish
+    Calibrate(calibrate::CalibrateArgs),
     /// The built-in simulated provider
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes

@@ -24,6 +24,8 @@ pub enum ResultsCommand {
     Export(ResultsExportArgs),
     /// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
     Compare(ResultsCompareArgs),
+    /// Compute figures again from receipts, and tell which rows differ; of all time unless --since says else
+    Recompute(ResultsRecomputeArgs),
 }
 
 /// The newest runs, newest first
@@ -71,6 +73,36 @@ pub struct ResultsShowArgs {
     #[arg(short, long)]
     pub verbose: bool,
 }
+
+/// Compute figures again from receipts, and tell which rows differ; of all time unless --since says else
+#[derive(Debug, Args)]
+#[command(after_help = RECOMPUTED)]
+pub struct ResultsRecomputeArgs {
+    /// Which models.
+    #[command(flatten)]
+    pub of: ModelArgs,
+    /// When.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Every column, however wide the terminal is
+    #[arg(long)]
+    pub wide: bool,
+    /// No progress and no notes; errors still appear, on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// An explanation of receipts, printed by `--help` and the man page.
+const RECOMPUTED: &str = "\
+Runs of a profile with `receipts = true` in the configuration carry a receipt: when each read of the answer arrived, how \
+many bytes it brought, and how long the pieces of text in it were. Every figure of such a run is computed again from it \
+and held against the stored one, bit for bit. Figures of a run that an older version of the definitions made are shown \
+beside today's and are no difference.
+
+Exit status: 0 every figure is as stored, 1 some differ or a receipt cannot be read, 2 trouble";
 
 /// In which form rows are exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -146,16 +146,16 @@ Figures, from t0, the moment at which the request is handed to the network,
 credentials settled:
   TTFT                   ttft         t0 to the first visible text
   first reasoning token  ttfrt        t0 to the first reasoning text
-  inter-token latency    itl          (last visible - first visible)
-                                      / (visible tokens - 1)
+  inter-token latency    itl          time / tokens of the pace
   tokens/s, end to end   tps          generated tokens, reasoning included
                                       / total
   tokens/s, visible      visible_tps  visible tokens / total
-  tokens/s, decode       decode_tps   (visible tokens - 1)
-                                      / (last visible - first visible)
+  tokens/s, decode       decode_tps   tokens / time of the pace
   total                  total        t0 to the end of the answer
 
-A role, an empty string or a ping is no token. A cold run connects inside the
+A role, an empty string or a ping is no token. The pace: visible tokens that
+arrive within one millisecond are one group; the tokens after the first group,
+and the time from that group to the last token. A cold run connects inside the
 clock; -v shows the connection apart. Failures are counted beside the figures,
 never inside them. Nothing is ever retried inside the clock.
 

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The built-in simulated provider
 #[derive(Debug, Args)]
@@ -28,6 +29,12 @@ pub struct SimServeArgs {
     /// Address to listen on; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8099")]
     pub listen: SocketAddr,
+    /// Certificate as PEM, the server's own first: serves over TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// The numbers of a model that its name can change, printed by `--help` and the man page.

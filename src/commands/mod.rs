@@ -2,6 +2,7 @@
 //! about a command line.
 
 pub mod bridge;
+pub mod calibrate;
 pub mod catalog;
 pub mod complete;
 pub mod config;
@@ -69,6 +70,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
             let state_dir = args.state_dir.clone();
             status::run(args, context(FlagOverrides { state_dir, ..plain() })?).await
         }
+        CliCommand::Calibrate(args) => calibrate::run(args, context(plain())?).await,
         CliCommand::Config(args) => config::run(&args, &context(plain())?),
         CliCommand::Doctor(args) => doctor::run(args, context(plain())?).await,
         CliCommand::Db(args) => db::run(args, context(plain())?).await,

@@ -40,6 +40,8 @@ pub struct AuthorizedRoute {
     pub route: Arc<ProviderRoute>,
     /// The secret that the route sends, for the redactor.
     pub secret: Option<Secret>,
+    /// The newest calibration of this host, which rows name.
+    pub calibration: Option<Arc<str>>,
     /// A guard that must live as long as the route is used.
     pub keep: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -63,8 +65,12 @@ impl MeasuringClient {
     ) -> std::io::Result<Self> {
         let mut redactor = redactor.clone();
         opened.secret.iter().for_each(|secret| redactor.add(secret));
-        let measurer =
-            Measurer { clock_thread, decode_thread: DecodeThread::start()?, redactor: Arc::new(redactor) };
+        let measurer = Measurer {
+            clock_thread,
+            decode_thread: DecodeThread::start()?,
+            redactor: Arc::new(redactor),
+            calibration: opened.calibration,
+        };
         Ok(Self { route: opened.route, measurer, _keep: opened.keep })
     }
 }

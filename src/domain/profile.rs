@@ -24,6 +24,9 @@ pub struct Profile {
     pub published: bool,
     /// True if each request carries a nonce at the head of its prompt, so that no prefix cache can answer.
     pub cache_bust: bool,
+    /// True if rows carry a receipt, from which their figures can be computed again.
+    #[serde(default)]
+    pub receipts: bool,
 }
 
 /// The profiles whose rows go to the public collection, and how.
@@ -92,6 +95,7 @@ pub fn built_in() -> [Profile; 3] {
         reasoning_effort: None,
         published,
         cache_bust: !published,
+        receipts: false,
     };
     [
         profile("default", "cloud-default-v1", 64, true),

@@ -225,6 +225,7 @@ const OUTCOMES: &[RowField] = &[
         .csv(83),
     seconds("ttft_beyond_rtt", "`time_to_first_token` − `network_rtt_seconds`").run().csv(84),
     count("definitions_version", "version of the figures' definitions: 2; rows without it have 1").run().csv(85),
+    text("calibration_id", "the newest calibration of the host, from `llmbench calibrate`; null if there was none").run().csv(86),
     count("attempts_count", "requests of the measurement so far, under the Python runner's name").run(),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
@@ -238,6 +239,10 @@ const OUTCOMES: &[RowField] = &[
     seconds("retry_after_seconds", "how long the provider asks to wait").failure(13),
     seconds("elapsed_seconds", "t0 to the end").failure(22),
 ];
+
+/// The fields that a success has where its profile asks for them.
+const ON_DEMAND: &[RowField] =
+    &[text("receipt", "what the figures were computed from, for `results recompute`; with `receipts` of a profile")];
 
 /// The fields that a bridge adds to a posted row.
 const POSTS: &[RowField] = &[
@@ -283,7 +288,7 @@ const ROLLUPS: &[RowField] = &[
 ];
 
 fn all() -> impl Iterator<Item = &'static RowField> {
-    [OUTCOMES, POSTS, HEALTH, CATALOG, ROLLUPS].into_iter().flatten()
+    [OUTCOMES, ON_DEMAND, POSTS, HEALTH, CATALOG, ROLLUPS].into_iter().flatten()
 }
 
 /// The table by name, as an open hash table: the type of every field of every row is looked up in it, a hundred times a

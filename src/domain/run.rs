@@ -228,6 +228,9 @@ pub struct Run {
     /// Version of the definitions of the figures: 2; rows without it have 1.
     #[serde(default)]
     pub definitions_version: Option<u32>,
+    /// The calibration of the host that was the newest when the run was measured; null if there was none.
+    #[serde(default)]
+    pub calibration_id: Option<String>,
     /// Id shared by all attempts at one measurement.
     pub attempt_group: String,
     /// 1 for the first attempt; higher only after a learned adaptation.

@@ -58,6 +58,14 @@ impl ClockThread {
     /// # Errors
     /// The operating system's error if it cannot create the thread or the event loop.
     pub fn start(tls: Arc<ClientConfig>) -> std::io::Result<Self> {
+        Self::start_slowed(tls, None)
+    }
+
+    /// The same with a thread that stands still for `slowed` out of every twice as long: a calibration has to notice.
+    ///
+    /// # Errors
+    /// As [`ClockThread::start`].
+    pub fn start_slowed(tls: Arc<ClientConfig>, slowed: Option<Duration>) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::unbounded_channel();
         // A low event interval: the loop checks readiness after every few polls, so a
         // burst of tasks cannot delay stamps.
@@ -65,6 +73,9 @@ impl ClockThread {
         std::thread::Builder::new().name("measure".to_owned()).spawn(move || {
             let _stamping = keep_stamping();
             let local = LocalSet::new();
+            if let Some(time) = slowed {
+                local.spawn_local(stand_still(time));
+            }
             local.block_on(&runtime, serve(inbox, tls));
         })?;
         Ok(Self { orders })
@@ -113,6 +124,14 @@ async fn serve(mut inbox: mpsc::UnboundedReceiver<QueuedExchange>, tls: Arc<Clie
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
+    }
+}
+
+/// Blocks the thread for `time`, again and again.
+async fn stand_still(time: Duration) {
+    loop {
+        tokio::time::sleep(time).await;
+        std::thread::sleep(time);
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Measurer {
     pub decode_thread: DecodeThread,
     /// Removes secrets from messages.
     pub redactor: Arc<Redactor>,
+    /// The newest calibration of this host, which rows name.
+    pub calibration: Option<Arc<str>>,
 }
 
 impl Measurer {
@@ -109,6 +111,7 @@ impl Measurer {
             adaptations: learned.iter().map(|lesson| lesson.as_str().to_owned()).collect(),
             ask,
             request_mode: String::new(),
+            calibration: self.calibration.as_deref().map(str::to_owned),
         }
     }
 

@@ -2,6 +2,7 @@
 //! verdict, load shapes; then many outcomes: statistics and gates. Knows providers; does not know storage,
 //! the command line or the terminal.
 
+pub mod calibration;
 pub mod clock_thread;
 pub mod collect;
 pub mod compare;
@@ -16,6 +17,7 @@ pub mod outcome_row;
 pub mod plausibility;
 pub mod quality;
 pub mod redact_outcome;
+pub mod receipt;
 pub mod report;
 pub mod stats;
 #[cfg(test)]

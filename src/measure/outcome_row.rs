@@ -2,16 +2,18 @@
 //! everything still known of the attempt.
 
 use crate::domain::failure::{self, Failure, FailureDetail};
-use crate::domain::run::{Outcome, Run};
+use crate::domain::run::{Connection, Outcome, Run, Tokens};
 use crate::domain::{GenerationRequest, ModelRef, Profile};
 use crate::measure::quality;
-use crate::measure::timeline::{DEFINITIONS_VERSION, phases, shape, speeds};
+use crate::measure::receipt::{self, ReceiptHead};
+use crate::measure::timeline::{AnswerTimes, DEFINITIONS_VERSION, phases, shape, speeds};
 use crate::measure::tokens::{count_with_tiktoken, tokens};
 use crate::providers::endpoint::RouteEndpoint;
 use crate::providers::protocols::DecodedStream;
 use crate::wire::Recording;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 /// Version of the measuring rules, as rows store it. The published question is unchanged since the Python runner's 1.
 const PROTOCOL_VERSION: u32 = 1;
@@ -49,6 +51,8 @@ pub struct AttemptSpec {
     pub ask: GenerationRequest,
     /// `groq_chat_completions_stream`, ….
     pub request_mode: String,
+    /// The id of the host's newest calibration.
+    pub calibration: Option<String>,
 }
 
 /// Builds the row of a success. `usage_promised` tells whether the provider had to report its counts.
@@ -59,9 +63,10 @@ pub fn run(
     usage_promised: bool,
 ) -> Outcome {
     let tokens = tokens(&answer, &count_with_tiktoken);
-    let speeds = speeds(recording, &answer, &tokens);
+    let speeds = speeds(AnswerTimes::of(recording), &answer, &tokens);
     let doubts = quality::doubts(&answer, &tokens, usage_promised);
     let quality = quality::doubted(quality::of(recording, Some(&answer)), doubts);
+    let receipt = attempt.profile.receipts.then(|| receipt(attempt, recording, &answer, &tokens)).flatten();
     let endpoint = attempt.endpoint.answered_by(answer.observed_provider.as_deref());
     let (finish_reason, response_status) =
         ending(&attempt.request_mode, answer.finish_reason.clone(), answer.response_status.clone());
@@ -95,6 +100,7 @@ pub fn run(
         benchmark_profile_id: attempt.profile.id.clone(),
         protocol_version: PROTOCOL_VERSION,
         definitions_version: Some(DEFINITIONS_VERSION),
+        calibration_id: attempt.calibration.clone(),
         attempt_group: attempt.group.clone(),
         attempt: attempt.number,
         attempts_count: attempt.number,
@@ -108,8 +114,41 @@ pub fn run(
         provider_timing: (!answer.provider_timing.is_empty()).then_some(answer.provider_timing),
         measured_by: measured_by(),
         misc: attempt.ask.metadata.clone(),
-        extra: Map::new(),
+        extra: receipt.map(|text| (receipt::FIELD.to_owned(), text.into())).into_iter().collect(),
     }))
+}
+
+/// The receipt of a success.
+fn receipt(
+    attempt: &AttemptSpec,
+    recording: &Recording,
+    answer: &DecodedStream,
+    tokens: &Tokens,
+) -> Option<String> {
+    let times = AnswerTimes::of(recording);
+    let head = ReceiptHead {
+        definitions: DEFINITIONS_VERSION,
+        program: measured_by(),
+        configuration: configuration(attempt, recording.connection),
+        calibration: attempt.calibration.clone(),
+        end_ns: u64::try_from(times.end.as_nanos()).ok()?,
+        network_rtt: times.network_rtt,
+        visible_tokens: tokens.visible_output_tokens,
+        generated_tokens: tokens.generated_output_tokens,
+    };
+    receipt::write(&head, recording, answer)
+}
+
+/// SHA-256, in hexadecimal digits, of what decides how a run is measured: two runs with equal ones were asked the same in
+/// the same way.
+fn configuration(attempt: &AttemptSpec, connection: Connection) -> String {
+    let asked = json!({
+        "profile": attempt.profile,
+        "request_mode": attempt.request_mode,
+        "adaptations": attempt.adaptations,
+        "connection": connection,
+    });
+    Sha256::digest(asked.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Finish reason and status in the words of OpenAI's Responses API, also where its Chat API was asked: the Python runner

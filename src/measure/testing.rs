@@ -49,6 +49,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         benchmark_profile_id: "cloud-default-v1".into(),
         protocol_version: 1,
         definitions_version: Some(2),
+        calibration_id: None,
         attempt_group: "01K3BV8Q5V0000000000000000".into(),
         attempt: 1,
         attempts_count: 1,

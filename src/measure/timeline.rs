@@ -102,16 +102,31 @@ impl<'a> VisibleText<'a> {
     }
 }
 
+/// The times of an answer that no piece of text carries.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AnswerTimes {
+    /// From t0 to the end of the answer.
+    pub end: Duration,
+    /// Round trip time, seconds.
+    pub network_rtt: Option<f64>,
+}
+
+impl AnswerTimes {
+    /// Those of a recording.
+    pub fn of(recording: &Recording) -> Self {
+        Self { end: recording.marks.end, network_rtt: recording.carrier.network_rtt_seconds }
+    }
+}
+
 /// The speeds of one complete answer.
-pub fn speeds(recording: &Recording, answer: &DecodedStream, tokens: &Tokens) -> Speeds {
+pub fn speeds(times: AnswerTimes, answer: &DecodedStream, tokens: &Tokens) -> Speeds {
     let visible = VisibleText::new(answer, tokens);
-    let total = recording.marks.end.as_secs_f64();
+    let total = times.end.as_secs_f64();
     let generated = tokens.generated_output_tokens.unwrap_or(0) as f64 / total;
     let first = visible.first().map(|at| at.as_secs_f64());
     let reasoning = answer.deltas.iter().find(|delta| delta.channel == Channel::Reasoning);
     let gaps = visible.gaps();
     let pace = visible.pace();
-    let round_trip = recording.carrier.network_rtt_seconds;
     Speeds {
         generate_time: total,
         tokens_per_second: generated,
@@ -125,7 +140,7 @@ pub fn speeds(recording: &Recording, answer: &DecodedStream, tokens: &Tokens) ->
         times_between_tokens: gaps,
         inter_token_latency: pace.map(|pace| pace.seconds / pace.tokens),
         time_to_64_visible_tokens_seconds: visible.time_to_token(64),
-        ttft_beyond_rtt: first.zip(round_trip).map(|(first, way)| first - way).filter(|rest| *rest >= 0.0),
+        ttft_beyond_rtt: first.zip(times.network_rtt).map(|(first, way)| first - way).filter(|rest| *rest >= 0.0),
     }
 }
 
@@ -221,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_steady_stream_of_64() {
-        let figures = speeds(&recording(1460), &steady(64), &counts(64, 0));
+        let figures = speeds(AnswerTimes::of(&recording(1460)), &steady(64), &counts(64, 0));
         assert_eq!(figures.time_to_first_token, Some(0.2));
         assert!((figures.inter_token_latency.unwrap() - 0.02).abs() < 1e-9);
         assert!((figures.decode_tokens_per_second.unwrap() - 50.0).abs() < 1e-6);
@@ -235,7 +250,7 @@ mod tests {
     fn reasoning_is_no_first_token_and_never_advances_the_64() {
         let mut answer = steady(64);
         answer.deltas.insert(0, delta(50, Channel::Reasoning, "hm", None));
-        let figures = speeds(&recording(1460), &answer, &counts(64, 40));
+        let figures = speeds(AnswerTimes::of(&recording(1460)), &answer, &counts(64, 40));
         assert_eq!(figures.time_to_first_reasoning_token, Some(0.05));
         assert_eq!(figures.time_to_first_token, Some(0.2));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(1.46));
@@ -248,7 +263,7 @@ mod tests {
             deltas: vec![delta(50, Channel::Reasoning, "hm", None)],
             ..DecodedStream::default()
         };
-        let figures = speeds(&recording(100), &answer, &counts(0, 9));
+        let figures = speeds(AnswerTimes::of(&recording(100)), &answer, &counts(0, 9));
         assert_eq!(figures.time_to_first_token, None);
         assert!(!figures.ttft_available);
         assert_eq!(figures.inter_token_latency, None);
@@ -262,7 +277,7 @@ mod tests {
             deltas: vec![delta(90, Channel::Visible, "all at once", None)],
             ..DecodedStream::default()
         };
-        let figures = speeds(&recording(100), &answer, &counts(70, 0));
+        let figures = speeds(AnswerTimes::of(&recording(100)), &answer, &counts(70, 0));
         assert_eq!((figures.inter_token_latency, figures.decode_tokens_per_second), (None, None));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.09));
         assert_eq!(shape(&answer, &counts(70, 0)).stream_resolution.as_deref(), Some("burst"));
@@ -275,13 +290,13 @@ mod tests {
             deltas: vec![chunk(10, Some(63)), chunk(20, Some(1)), chunk(30, Some(36))],
             ..DecodedStream::default()
         };
-        let figures = speeds(&recording(40), &counted, &counts(100, 0));
+        let figures = speeds(AnswerTimes::of(&recording(40)), &counted, &counts(100, 0));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.02));
         let shared = DecodedStream {
             deltas: vec![chunk(10, None), chunk(20, None), chunk(30, None)],
             ..DecodedStream::default()
         };
-        let figures = speeds(&recording(40), &shared, &counts(90, 0));
+        let figures = speeds(AnswerTimes::of(&recording(40)), &shared, &counts(90, 0));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.03));
         assert_eq!(shape(&shared, &counts(90, 0)).max_tokens_per_chunk, Some(30));
     }

@@ -2,6 +2,7 @@
 //! progress to stderr. Everything but [`mod@print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
 
 pub mod advice;
+pub mod calibration;
 pub mod catalog;
 pub mod catalog_changes;
 pub mod chart;
@@ -30,6 +31,7 @@ pub mod print;
 pub mod progress;
 pub mod progress_counter;
 pub mod prompt;
+pub mod recompute;
 pub mod row_fields;
 pub mod run_counts;
 pub mod run_details;

@@ -77,10 +77,12 @@ pub struct ProfileEntry {
     pub reasoning_effort: Option<String>,
     /// True if rows go to the public collection.
     pub published: bool,
-    /// How rows go to the public collection; the one key that a built-in profile takes.
+    /// How rows go to the public collection; this key and `receipts` are those that a built-in profile takes.
     pub publish: Option<PublishWord>,
     /// True if every prompt starts with a nonce; by default, only for profiles that are not published.
     pub cache_bust: Option<bool>,
+    /// True if rows carry a receipt, from which their figures can be computed again: 1 KB a row.
+    pub receipts: bool,
 }
 
 /// How rows of a profile are published.

@@ -65,7 +65,9 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, Settin
         if let Some(id) = without_rate_of(name, entry, path)? {
             without_rate.push(id);
         }
-        if only_says_how(entry) && rows.iter().any(|row| row.name == *name) {
+        let built_in = rows.iter_mut().find(|row| row.name == *name);
+        if let Some(row) = built_in.filter(|_| only_says_how(entry)) {
+            row.receipts = entry.receipts;
             continue;
         }
         let profile = profile(name, entry, path)?;
@@ -89,9 +91,10 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, Settin
     Ok(Profiles { rows, published, without_rate })
 }
 
-/// True if an entry says nothing but how rows are published.
+/// True if an entry says nothing but how rows are kept and published.
 fn only_says_how(entry: &ProfileEntry) -> bool {
-    entry.publish.is_some() && *entry == ProfileEntry { publish: entry.publish, ..ProfileEntry::default() }
+    let ProfileEntry { publish, receipts, .. } = *entry;
+    (publish.is_some() || receipts) && *entry == ProfileEntry { publish, receipts, ..ProfileEntry::default() }
 }
 
 /// The id of a profile whose rows are published without a rate.
@@ -130,6 +133,7 @@ fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, Set
         reasoning_effort: entry.reasoning_effort.clone(),
         published: entry.published,
         cache_bust: entry.cache_bust.unwrap_or(!entry.published && entry.publish.is_none()),
+        receipts: entry.receipts,
     })
 }
 

@@ -37,8 +37,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use timer::Timer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Time that open connections may go on after shutdown.
@@ -48,12 +50,16 @@ const ACCEPT_QUEUE: u32 = 4096;
 /// Pause when the system has no connection to give (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` is ready; open connections then have a quarter of a second. Needs a
+/// Serves until `shutdown` is ready, over TLS if there is an acceptor; open connections then have a quarter of a second. Needs a
 /// tokio runtime with I/O and time.
 ///
 /// # Errors
 /// The timer cannot be made, or fails.
-pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let timer = Timer::new()?;
     let shared = Arc::new(SimServerState::new(timer.clone()));
     let stop = CancellationToken::new();
@@ -67,7 +73,7 @@ pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) ->
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, shared.clone(), stop.clone()));
+                    connections.spawn(connection(stream, tls.clone(), shared.clone(), stop.clone()));
                 }
                 // One connection failed, or there are too many: the server continues.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -82,18 +88,45 @@ pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) ->
     ended
 }
 
-async fn connection(stream: TcpStream, shared: Arc<SimServerState>, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<SimServerState>,
+    stop: CancellationToken,
+) {
     // A token must not wait for the acknowledgement of the one before.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let wire = Wire::default();
+    let tapped = InstrumentedStream::new(StampedStream::new(stream), wire.clone());
+    match tls {
+        None => converse(tapped, wire, shared, stop).await,
+        Some(acceptor) => {
+            // A client that fails its handshake has sent no request.
+            let opened = tokio::select! {
+                opened = acceptor.accept(tapped) => opened,
+                () = stop.cancelled() => return,
+            };
+            if let Ok(stream) = opened {
+                converse(stream, wire, shared, stop).await;
+            }
+        }
+    }
+}
+
+/// Answers the requests of a connection whose bytes are stamped in `wire`.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    wire: Wire,
+    shared: Arc<SimServerState>,
+    stop: CancellationToken,
+) {
     let service = service_fn(|request| {
         let (shared, wire) = (shared.clone(), wire.clone());
         async move { Ok::<_, Infallible>(shared.answer(wire, request).await) }
     });
-    let tapped = TokioIo::new(InstrumentedStream::new(StampedStream::new(stream), wire.clone()));
-    let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(tapped, service));
+    let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     // The truth records how a connection ends; an error here comes from a scenario or a client that left.
     tokio::select! {
         _ = &mut serving => {}
@@ -158,7 +191,7 @@ pub fn start_in_process() -> io::Result<RunningSimulator> {
     let stopped = stop.clone();
     let work = move || {
         // Its only failures are the system's; the measuring side sees them as refused connections.
-        let _ = runtime.block_on(serve(listener, stopped.cancelled_owned()));
+        let _ = runtime.block_on(serve(listener, None, stopped.cancelled_owned()));
     };
     let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(work)?;
     Ok(RunningSimulator { addr, stop, thread: Some(thread) })

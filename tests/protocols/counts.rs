@@ -121,6 +121,7 @@ fn outcome(dialect: Dialect, body: &[u8]) -> Outcome {
         adaptations: Vec::new(),
         ask: ask.clone(),
         request_mode: dialect.request_mode("p"),
+        calibration: None,
     };
     let plan = RequestPlan { ask, dialect, quirks: Quirks::default() };
     judge(&recorded, &sheet, &plan, None, &Redactor::new()).outcome

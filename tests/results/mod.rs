@@ -7,3 +7,4 @@ mod export;
 mod first;
 mod pages;
 mod parquet;
+mod receipts;

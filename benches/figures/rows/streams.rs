@@ -7,6 +7,8 @@ use crate::subject::{Ran, Simulator, run};
 use crate::truth::Truth;
 use crate::{Failed, Line, truth};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many at once.
 const STREAMS: usize = 500;
@@ -77,6 +79,48 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
             met: suspects == 0.0,
         },
     ])
+}
+
+/// The same beside two loops that never wait, on as many cores: what a crowded machine makes of it.
+pub fn beside_busy_loops() -> Result<Vec<Line>, Failed> {
+    let simulator = Simulator::start()?;
+    let _loops = [BusyLoop::start(), BusyLoop::start()];
+    let runs = repeated(|| {
+        let ran = run(&simulator, &["--model", "sim:steady", "-n", "500", "-c", "500"])?;
+        let ours = of_rows(&ran, &truth::newest(simulator.address, STREAMS)?)?;
+        Ok((ours.mean, ours.p99, ran.suspects() as f64 / STREAMS as f64))
+    })?;
+    let figure = |read: fn(&(f64, f64, f64)) -> f64| median(runs.iter().map(read));
+    let (mean, p99, suspects) = (figure(|run| run.0), figure(|run| run.1), figure(|run| run.2));
+    let line = |what, least, measured, met| Line { what, least, measured, beside: None, met };
+    Ok(vec![
+        line(
+            "500 streams beside two busy loops: TTFT too high in the mean",
+            "1 ms",
+            milliseconds(mean),
+            mean <= 0.001,
+        ),
+        line("the same at p99", "1.5 ms", milliseconds(p99), p99 <= 0.0015),
+        line("samples of these marked suspect", "1 %", percent(suspects), suspects <= 0.01),
+    ])
+}
+
+/// A thread that never waits, until it is dropped.
+struct BusyLoop(Arc<AtomicBool>);
+
+impl BusyLoop {
+    fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        std::thread::spawn(move || while !seen.load(Ordering::Relaxed) {});
+        Self(stop)
+    }
+}
+
+impl Drop for BusyLoop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn of_rows(ran: &Ran, truths: &HashMap<String, Truth>) -> Result<Bias, Failed> {

@@ -1,6 +1,7 @@
 //! The daemon's provider clients: keys come from the settings when a lane needs a client; one
 //! measuring thread serves all.
 
+use crate::commands::calibrate;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::commands::run::access;
@@ -40,8 +41,9 @@ impl ProviderClients for ConfiguredClients {
         let (host, context, runtime) = (host.clone(), Arc::clone(&self.context), Handle::current());
         let opening = tokio::task::spawn_blocking(move || runtime.block_on(access::open(&host, &context)));
         let opened = opening.await.map_err(|_| "fetching the key broke".to_owned())??;
+        let calibration = calibrate::newest_id(&self.context).map(Arc::from);
         let keep = opened.simulator.map(|simulator| Box::new(simulator) as _);
-        let opened = AuthorizedRoute { route: opened.route, secret: opened.secret, keep };
+        let opened = AuthorizedRoute { route: opened.route, secret: opened.secret, calibration, keep };
         let client = MeasuringClient::new(opened, self.clock_thread.clone(), &self.redactor);
         Ok(Arc::new(client.map_err(|error| format!("the decoding thread cannot be started: {error}"))?))
     }

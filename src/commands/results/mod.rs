@@ -1,7 +1,9 @@
-//! `llmbench results`: stored runs: the newest, one of them, many of them, or a comparison of two sides.
+//! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides,
+//! or their figures computed again.
 
 mod compare;
 mod export;
+mod recompute;
 mod samples;
 mod sides;
 
@@ -30,6 +32,7 @@ pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandErr
         ResultsCommand::Show(args) => show(args, context).await,
         ResultsCommand::Export(args) => export::run(args, context).await,
         ResultsCommand::Compare(args) => compare::run(args, context).await,
+        ResultsCommand::Recompute(args) => recompute::run(args, context).await,
     }
 }
 

@@ -13,6 +13,7 @@ mod selection;
 pub(super) use request_options::limits as limits_for;
 
 use crate::cli::run::RunArgs;
+use crate::commands::calibrate;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
@@ -134,5 +135,6 @@ pub(super) fn measurer(
     let start = || Ok::<_, std::io::Error>((ClockThread::start(tls)?, DecodeThread::start()?));
     let (clock_thread, decode_thread) =
         start().map_err(|error| CommandError::usage(format!("a thread cannot be started: {error}")))?;
-    Ok(Measurer { clock_thread, decode_thread, redactor: Arc::new(redactor) })
+    let calibration = calibrate::newest_id(context).map(Arc::from);
+    Ok(Measurer { clock_thread, decode_thread, redactor: Arc::new(redactor), calibration })
 }

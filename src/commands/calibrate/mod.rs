@@ -1,0 +1,113 @@
+//! `llmbench calibrate`: runs against a simulator in a process of its own, held against what that process saw leave.
+
+mod cell;
+mod kept;
+mod simulator_process;
+
+pub use kept::newest_id;
+
+use crate::cli::calibrate::CalibrateArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::commands::stdout;
+use crate::measure::calibration::{CalibrationCell, CellConditions, verdict};
+use crate::measure::outcome_row::measured_by;
+use crate::output::calibration::{self as shown, Calibration};
+use crate::wire::fd_table;
+use cell::Bench;
+use chrono::Utc;
+use simulator_process::SimulatorProcess;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Streams at once, besides those of the daemon.
+const STREAMS: [usize; 3] = [1, 50, 500];
+
+/// Runs the command and returns its exit status.
+///
+/// # Errors
+/// A simulator that cannot be started, an interrupt, a state directory that cannot be written.
+pub async fn run(args: CalibrateArgs, context: Context) -> Result<Exit, CommandError> {
+    fd_table::make_room();
+    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+    let daemon = context.settings.daemon_config.concurrency;
+    let slowed = args.slow_clock.map(Duration::from_millis);
+    let plan = plan(&args, daemon);
+    let measured = tokio::select! {
+        cells = measure(&plan, slowed, |note| context.note(args.quiet, note)) => cells?,
+        () = interrupt.stop.cancelled() => {
+            return Err(CommandError::usage("interrupted").exit(Exit::Interrupted).hint("nothing is kept"));
+        }
+    };
+    let calibration = describe(measured, daemon);
+    if args.json {
+        stdout::document(&shown::document(&calibration))?;
+    } else {
+        stdout::text(&shown::text(&calibration, &context.view(args.wide)))?;
+    }
+    if !args.no_save {
+        let path = kept::save(&calibration, &context)?;
+        context.note(args.quiet, &format!("kept as {}; rows name it from now on", path.display()));
+    }
+    Ok(if calibration.verdict.may_publish { Exit::Yes } else { Exit::No })
+}
+
+/// The conditions, idle ones first, so that the load of others does not warm the machine for them.
+fn plan(args: &CalibrateArgs, daemon: usize) -> Vec<CellConditions> {
+    let streams: BTreeSet<usize> = match &args.streams[..] {
+        _ if args.short => BTreeSet::from([daemon]),
+        [] => STREAMS.into_iter().chain([daemon]).collect(),
+        named => named.iter().map(|streams| *streams as usize).collect(),
+    };
+    let loads: &[bool] = if args.no_stress || args.short { &[false] } else { &[false, true] };
+    let ways: &[bool] = if args.no_tls { &[false] } else { &[false, true] };
+    let mut plan = Vec::new();
+    for busy in loads {
+        for tls in ways {
+            plan.extend(streams.iter().map(|streams| CellConditions {
+                tls: *tls,
+                streams: *streams,
+                busy: *busy,
+            }));
+        }
+    }
+    plan
+}
+
+async fn measure(
+    plan: &[CellConditions],
+    slowed: Option<Duration>,
+    note: impl Fn(&str),
+) -> Result<Vec<CalibrationCell>, CommandError> {
+    let trouble = |why: String| CommandError::usage(format!("cannot calibrate: {why}")).exit(Exit::Usage);
+    let mut cells = Vec::new();
+    for tls in [false, true] {
+        if !plan.iter().any(|conditions| conditions.tls == tls) {
+            continue;
+        }
+        let simulator = SimulatorProcess::start(tls).await.map_err(trouble)?;
+        let bench = Bench::new(&simulator, slowed).map_err(trouble)?;
+        for conditions in plan.iter().filter(|conditions| conditions.tls == tls) {
+            note(&crate::measure::calibration::described(*conditions));
+            cells.push(bench.measure(*conditions).await.map_err(trouble)?);
+        }
+    }
+    cells.sort_by_key(|cell| (cell.conditions.busy, cell.conditions.tls, cell.conditions.streams));
+    Ok(cells)
+}
+
+fn describe(cells: Vec<CalibrationCell>, daemon: usize) -> Calibration {
+    let system = rustix::system::uname();
+    Calibration {
+        id: ulid::Ulid::generate().to_string(),
+        at: Utc::now(),
+        host: system.nodename().to_string_lossy().into_owned(),
+        kernel: format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy()),
+        program: measured_by(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        judged_by_streams: daemon,
+        verdict: verdict(&cells, daemon),
+        cells,
+    }
+}

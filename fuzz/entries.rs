@@ -91,8 +91,11 @@ pub fn steps(length: usize, step: usize) -> Vec<usize> {
 pub fn recording(body: &[u8], ends: Vec<usize>, ending: ExchangeEnd) -> Recording {
     let at = |index: usize| Duration::from_millis(10 * (index as u64 + 1));
     let end = at(ends.len());
-    let reads =
-        ends.into_iter().enumerate().map(|(index, body_end)| BodyRead { body_end, at: at(index), waited: None }).collect();
+    let reads = ends
+        .into_iter()
+        .enumerate()
+        .map(|(index, body_end)| BodyRead { body_end, at: at(index), waited: None })
+        .collect();
     Recording {
         started_at: Default::default(),
         ended_at: Default::default(),

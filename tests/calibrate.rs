@@ -17,7 +17,10 @@ fn a_calibration_has_figures_for_each_way_and_rows_name_it() {
     let said = home.ran(&[QUICK, &["--json"]].concat());
     assert!([0, 1].contains(&said.code), "{said:?}");
     let told = document(&said.out);
-    assert_eq!((&told["schema"], &told["may_publish"]), (&json!("llmbench.calibrate/1"), &json!(said.code == 0)));
+    assert_eq!(
+        (&told["schema"], &told["may_publish"]),
+        (&json!("llmbench.calibrate/1"), &json!(said.code == 0))
+    );
     let cells = told["cells"].as_array().unwrap();
     let ways: Vec<_> = cells.iter().map(|cell| (cell["tls"].clone(), cell["streams"].clone())).collect();
     let (plain, tls) = (json!(false), json!(true));

@@ -241,8 +241,10 @@ const OUTCOMES: &[RowField] = &[
 ];
 
 /// The fields that a success has where its profile asks for them.
-const ON_DEMAND: &[RowField] =
-    &[text("receipt", "what the figures were computed from, for `results recompute`; with `receipts` of a profile")];
+const ON_DEMAND: &[RowField] = &[text(
+    "receipt",
+    "what the figures were computed from, for `results recompute`; with `receipts` of a profile",
+)];
 
 /// The fields that a bridge adds to a posted row.
 const POSTS: &[RowField] = &[

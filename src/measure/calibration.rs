@@ -158,10 +158,8 @@ pub struct CalibrationVerdict {
 pub fn verdict(cells: &[CalibrationCell], streams: usize) -> CalibrationVerdict {
     let smallest = cells.iter().map(|cell| cell.conditions.streams).min().unwrap_or(0);
     let most = streams.max(smallest);
-    let judged: Vec<_> = cells
-        .iter()
-        .filter(|cell| !cell.conditions.busy && cell.conditions.streams <= most)
-        .collect();
+    let judged: Vec<_> =
+        cells.iter().filter(|cell| !cell.conditions.busy && cell.conditions.streams <= most).collect();
     let worst = |read: fn(&ErrorEstimate) -> f64| {
         let errors = judged.iter().filter_map(|cell| cell.ttft.as_ref()).map(read);
         errors.fold(0.0_f64, |worst, error| if error.abs() > worst.abs() { error } else { worst }) * 1000.0

@@ -163,7 +163,9 @@ pub static METRICS: [Metric; METRIC_COUNT] = {
         first(seconds(Figures, "ttfrt", "first reasoning token", "reasoning", |r| {
             r.speeds.time_to_first_reasoning_token
         })),
-        decode(seconds(Figures, "itl", "inter-token latency", "inter-token", |r| r.speeds.inter_token_latency)),
+        decode(seconds(Figures, "itl", "inter-token latency", "inter-token", |r| {
+            r.speeds.inter_token_latency
+        })),
         rate("tps", "tokens/s, end to end", "tok/s", |r| Some(r.speeds.tokens_per_second)),
         rate("visible_tps", "tokens/s, visible", "tok/s vis.", |r| r.speeds.visible_tokens_per_second),
         decode(rate("decode_tps", "tokens/s, decode", "tok/s dec.", |r| r.speeds.decode_tokens_per_second)),
@@ -176,7 +178,13 @@ pub static METRICS: [Metric; METRIC_COUNT] = {
         first(seconds(MoreFigures, "ttft_beyond_rtt", "TTFT beyond round trip", "beyond RTT", |r| {
             r.speeds.ttft_beyond_rtt
         })),
-        first(seconds(MoreFigures, "ttft_from_schedule", "TTFT from schedule", "TTFT sched.", ttft_from_schedule)),
+        first(seconds(
+            MoreFigures,
+            "ttft_from_schedule",
+            "TTFT from schedule",
+            "TTFT sched.",
+            ttft_from_schedule,
+        )),
         count("tokens", "output tokens", "tokens", |r| as_number(r.tokens.output_tokens)),
         count("visible_tokens", "visible tokens", "visible", |r| as_number(r.tokens.visible_output_tokens)),
         count("reasoning_tokens", "reasoning tokens", "reasoned", |r| as_number(r.tokens.reasoning_tokens)),

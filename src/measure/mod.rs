@@ -16,8 +16,8 @@ pub mod metrics;
 pub mod outcome_row;
 pub mod plausibility;
 pub mod quality;
-pub mod redact_outcome;
 pub mod receipt;
+pub mod redact_outcome;
 pub mod report;
 pub mod stats;
 #[cfg(test)]

@@ -96,7 +96,8 @@ fn starved(mut quality: Quality, recording: &Recording, visible: Option<&Visible
         let late = reading_delay(recording, first).as_secs_f64();
         if late > allowed(ttft) {
             quality.ttft_suspect = true;
-            reasons.push(format!("the measuring loop was late by {:.0} ms at the first token", late * 1000.0));
+            reasons
+                .push(format!("the measuring loop was late by {:.0} ms at the first token", late * 1000.0));
         }
         let span = last.at.saturating_sub(first.at).as_secs_f64();
         let stamped = [first, last].iter().all(|arrival| is_stamped(arrival));
@@ -199,7 +200,8 @@ mod tests {
             at: ms(*at),
             waited: stamped.then_some(Duration::ZERO),
         };
-        let delta = |at: &u64| Delta { at: ms(*at), channel: Channel::Visible, text: "x".into(), tokens: None };
+        let delta =
+            |at: &u64| Delta { at: ms(*at), channel: Channel::Visible, text: "x".into(), tokens: None };
         let recording = Recording {
             started_at: DateTime::UNIX_EPOCH,
             ended_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(1),
@@ -323,8 +325,7 @@ mod tests {
         assert_eq!(doubts(&answer, &counted("provider_usage_output_tokens"), true), Vec::<String>::new());
         let broken = DecodedStream { broken_texts: 1, ..DecodedStream::default() };
         let (recording, answer) = exchange(&[200], true);
-        let quality =
-            doubted(of(&recording, Some(&answer)), doubts(&broken, &counted("provider"), true));
+        let quality = doubted(of(&recording, Some(&answer)), doubts(&broken, &counted("provider"), true));
         assert!(quality.suspect && !is_starved(&quality), "{quality:?}");
     }
 }

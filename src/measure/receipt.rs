@@ -15,7 +15,7 @@ use crate::wire::{BodyRead, Recording};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use flate2::Compression;
-use flate2::read::DeflateDecoder;
+use flate2::bufread::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -98,7 +98,8 @@ fn put_pieces(bytes: &mut Vec<u8>, recording: &Recording, answer: &DecodedStream
     let mut before = 0;
     for delta in &answer.deltas {
         let index = recording.reads.partition_point(|read| read.at < delta.at);
-        let index = Some(index).filter(|index| recording.reads.get(*index).is_some_and(|read| read.at == delta.at))?;
+        let index = Some(index)
+            .filter(|index| recording.reads.get(*index).is_some_and(|read| read.at == delta.at))?;
         let reasoning = u64::from(delta.channel == Channel::Reasoning);
         put(bytes, (index.checked_sub(before)? as u64) << 1 | reasoning);
         put(bytes, delta.text.chars().count() as u64);
@@ -129,8 +130,11 @@ impl Receipt {
         let coded = text.strip_prefix(VERSION).ok_or(ReceiptError("it is of an unknown version"))?;
         let deflated = STANDARD_NO_PAD.decode(coded).map_err(|_| ReceiptError("it is no base64"))?;
         let mut bytes = Vec::new();
-        let unpacked = DeflateDecoder::new(&deflated[..]).take(SIZE_LIMIT).read_to_end(&mut bytes);
-        unpacked.map_err(|_| ReceiptError("it cannot be unpacked"))?;
+        let mut unpacking = DeflateDecoder::new(&deflated[..]).take(SIZE_LIMIT);
+        unpacking.read_to_end(&mut bytes).map_err(|_| ReceiptError("it cannot be unpacked"))?;
+        if !unpacking.into_inner().into_inner().is_empty() {
+            return Err(ReceiptError("something follows it"));
+        }
         let mut rest = &bytes[..];
         let receipt = Self::from_bytes(&mut rest).ok_or(ReceiptError("it is not whole"))?;
         if rest.is_empty() { Ok(receipt) } else { Err(ReceiptError("something follows it")) }
@@ -153,10 +157,8 @@ impl Receipt {
             generated_output_tokens: self.head.generated_tokens,
             ..Tokens::default()
         };
-        let times = AnswerTimes {
-            end: Duration::from_nanos(self.head.end_ns),
-            network_rtt: self.head.network_rtt,
-        };
+        let times =
+            AnswerTimes { end: Duration::from_nanos(self.head.end_ns), network_rtt: self.head.network_rtt };
         let answer = DecodedStream { deltas: self.pieces, ..DecodedStream::default() };
         RecomputedFigures { speeds: speeds(times, &answer, &tokens), stream: shape(&answer, &tokens) }
     }

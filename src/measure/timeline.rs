@@ -49,7 +49,8 @@ impl<'a> VisibleText<'a> {
         let mut groups = Vec::new();
         let mut rest = &self.deltas[..];
         while let Some(first) = rest.first() {
-            let together = rest.iter().take_while(|delta| delta.at < first.at + GROUP || delta.at == first.at);
+            let together =
+                rest.iter().take_while(|delta| delta.at < first.at + GROUP || delta.at == first.at);
             let count = together.count();
             groups.push(count);
             rest = &rest[count..];
@@ -140,7 +141,10 @@ pub fn speeds(times: AnswerTimes, answer: &DecodedStream, tokens: &Tokens) -> Sp
         times_between_tokens: gaps,
         inter_token_latency: pace.map(|pace| pace.seconds / pace.tokens),
         time_to_64_visible_tokens_seconds: visible.time_to_token(64),
-        ttft_beyond_rtt: first.zip(times.network_rtt).map(|(first, way)| first - way).filter(|rest| *rest >= 0.0),
+        ttft_beyond_rtt: first
+            .zip(times.network_rtt)
+            .map(|(first, way)| first - way)
+            .filter(|rest| *rest >= 0.0),
     }
 }
 

@@ -117,9 +117,7 @@ pub fn summary(report: &RecomputeReport) -> String {
 
 /// The result for programs.
 pub fn document(report: &RecomputeReport) -> Value {
-    let figure = |figure: &ChangedFigure| {
-        json!({ "name": figure.name, "stored": figure.stored, "recomputed": figure.recomputed })
-    };
+    let figure = |figure: &ChangedFigure| json!({ "name": figure.name, "stored": figure.stored, "recomputed": figure.recomputed });
     let run = |run: &RecomputedRun| {
         let mut fields = run.row.clone();
         fields.insert("figures".to_owned(), run.figures.iter().map(figure).collect());

@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 pub const SHOW: &str = "llmbench.results.show/1";
 
 /// The moments of a run in order, each in seconds from the start of the request.
-const MOMENTS: [(&str, &str); 9] = [
+const MOMENTS: [(&str, &str); 10] = [
     ("name resolved", "dns_seconds"),
     ("connected", "connect_seconds"),
     ("request sent", "sent_seconds"),
+    ("request left", "transmitted_seconds"),
     ("head of the answer", "headers_seconds"),
     ("first event", "first_event_seconds"),
     ("first reasoning", "time_to_first_reasoning_token"),

@@ -77,39 +77,9 @@ impl Arrival {
     }
 }
 
-/// The number of waiting bytes that arrived together: those whose stamp is at most `apart` later than `oldest`, the
-/// stamp of the first of them. `stamp_at(n)` is the number of bytes among the first `n` that wait, and the stamp of the
-/// last of these. At least 1, at most `limit`.
-///
-/// # Errors
-/// Those of `stamp_at`.
-pub fn arrived_together<E>(
-    oldest: Duration,
-    apart: Duration,
-    limit: usize,
-    mut stamp_at: impl FnMut(usize) -> Result<(usize, Option<Duration>), E>,
-) -> Result<usize, E> {
-    let mut same = |bytes: usize| {
-        let (waiting, stamp) = stamp_at(bytes)?;
-        Ok((waiting.min(bytes), stamp.is_none_or(|stamp| stamp <= oldest + apart)))
-    };
-    let (waiting, all) = same(limit)?;
-    if all {
-        return Ok(limit);
-    }
-    let (mut together, mut later) = (1, waiting);
-    while later - together > 1 {
-        let middle = together + (later - together) / 2;
-        if same(middle)?.1 { together = middle } else { later = middle }
-    }
-    Ok(together)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-    use std::convert::Infallible;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -117,10 +87,7 @@ mod tests {
     fn pair(begin: Instant, ms: u64, step: i64) -> ClockPair {
         let wall = Duration::from_secs(1_800_000_000) + MS * ms as u32;
         let off = Duration::from_millis(step.unsigned_abs());
-        ClockPair {
-            monotonic: begin + MS * ms as u32,
-            wall: if step < 0 { wall - off } else { wall + off },
-        }
+        ClockPair { monotonic: begin + MS * ms as u32, wall: if step < 0 { wall - off } else { wall + off } }
     }
 
     #[test]
@@ -138,8 +105,6 @@ mod tests {
         assert_eq!(Arrival::of(None, &earlier, &read), Arrival::at_the_read(read.monotonic));
         // A stamp later than the read.
         assert_eq!(Arrival::of(Some(read.wall + MS), &earlier, &read), Arrival::at_the_read(read.monotonic));
-        // A stamp from before this machine's monotonic clock began.
-        assert_eq!(Arrival::of(Some(MS), &earlier, &read), Arrival::at_the_read(read.monotonic));
     }
 
     #[test]
@@ -163,32 +128,5 @@ mod tests {
     fn clocks_are_read_together() {
         let (first, second) = (ClockPair::now(), ClockPair::now());
         assert!(second.monotonic >= first.monotonic && first.wall > Duration::from_secs(1_700_000_000));
-    }
-
-    proptest! {
-        /// Segments with lengths and stamps, as a queue of the kernel holds them.
-        #[test]
-        fn what_arrived_together_ends_where_a_segment_ends(
-            segments in proptest::collection::vec((1_usize..400, 0_u64..3), 1..20),
-            limit in 1_usize..3000,
-        ) {
-            let mut ends = Vec::new();
-            let (mut end, mut at) = (0, Duration::from_secs(1));
-            for (length, later) in segments {
-                end += length;
-                at += Duration::from_millis(later);
-                ends.push((end, at));
-            }
-            let stamp_of = |byte: usize| ends.iter().find(|(end, _)| byte < *end).map(|(_, at)| *at);
-            let look = |bytes: usize| {
-                let seen = bytes.min(end);
-                Ok::<_, Infallible>((seen, stamp_of(seen - 1)))
-            };
-            let oldest = stamp_of(0).unwrap();
-            let Ok(together) = arrived_together(oldest, MS / 2, limit, look);
-            let wanted = (0..end.min(limit)).take_while(|byte| stamp_of(*byte) == Some(oldest)).count();
-            prop_assert_eq!(together.min(end), wanted);
-            prop_assert!(together <= limit);
-        }
     }
 }

@@ -76,12 +76,10 @@ async fn steps(
     let machine = proxy.map_or_else(|| target.clone(), ForwardProxy::origin);
     let role = if proxy.is_some() { "the proxy " } else { "" };
     let addresses = families_in_turn(&resolve(&machine, role, marks).await?);
-    let (tcp, begun) =
-        first_that_answers(&addresses, dial, &mut marks.attempts).await.map_err(|lost| {
-            let sentence =
-                format!("cannot connect to {role}{}:{}: {}", machine.host, machine.port, each(&lost));
-            told(sentence, lost.iter().find_map(|(_, error)| exhaustion::of(error)))
-        })?;
+    let (tcp, begun) = first_that_answers(&addresses, dial, &mut marks.attempts).await.map_err(|lost| {
+        let sentence = format!("cannot connect to {role}{}:{}: {}", machine.host, machine.port, each(&lost));
+        told(sentence, lost.iter().find_map(|(_, error)| exhaustion::of(error)))
+    })?;
     // A request must be sent at once; a small write must not wait for an acknowledgement.
     tcp.set_nodelay(true).map_err(|error| ConnectError::Failed(error.to_string()))?;
     marks.tcp = Some(Instant::now());

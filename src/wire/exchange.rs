@@ -270,7 +270,8 @@ impl RecordingBuilder {
             let filled = buffer.filled();
             self.marks.end = self.arrived;
             if !filled.is_empty() {
-                self.take(filled, arrival.waited).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
+                self.take(filled, arrival.waited)
+                    .map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
             }
             Poll::Ready(Ok(filled.len()))
         })

@@ -1,7 +1,6 @@
 //! The byte stream under an exchange, plain or TLS, with the arrival of the bytes of its last read. It is taken below
 //! TLS: decryption of a record is not part of the moment at which it arrived, and a record is there when its last byte
-//! is. On Linux the arrival is the kernel's stamp, so that a thread that comes late does not make its bytes late; a read
-//! then ends where the next bytes arrived later.
+//! is. On Linux the arrival is the kernel's stamp, so that a thread that comes late does not make its bytes late.
 
 use crate::wire::arrival::{Arrival, ClockPair};
 use crate::wire::kernel_socket::{self, PathEstimate};
@@ -37,7 +36,13 @@ impl StampedStream {
         // A kernel without stamps, or a sandbox that forbids them, leaves the stamps of the reads.
         let _ = kernel_socket::ask_for_stamps(&tcp);
         let clocks = ClockPair::now();
-        Self { tcp, last: Arrival::at_the_read(clocks.monotonic), clocks, waited: Duration::ZERO, sending: None }
+        Self {
+            tcp,
+            last: Arrival::at_the_read(clocks.monotonic),
+            clocks,
+            waited: Duration::ZERO,
+            sending: None,
+        }
     }
 
     /// The arrival of the bytes that the last read brought.
@@ -66,20 +71,13 @@ impl StampedStream {
 #[cfg(target_os = "linux")]
 mod reading {
     use super::StampedStream;
-    use crate::wire::arrival::arrived_together;
-    use crate::wire::kernel_socket::{Received, look, receive};
+    use crate::wire::kernel_socket::{Received, receive};
     use std::io;
     use std::task::{Context, Poll, ready};
-    use std::time::{Duration, SystemTime, UNIX_EPOCH};
     use tokio::io::{Interest, ReadBuf};
-    use tokio::net::TcpStream;
-
-    /// Difference of two stamps below which bytes arrived together. Also the delay up to which a reader is on time:
-    /// whatever waits then arrived within it.
-    const TOGETHER: Duration = Duration::from_micros(250);
 
     impl StampedStream {
-        /// One read, which brings bytes that arrived together.
+        /// One read, with the kernel's stamp of its last byte.
         pub(super) fn poll_bytes(
             &mut self,
             cx: &mut Context<'_>,
@@ -107,8 +105,8 @@ mod reading {
             let slot = buffer.initialize_unfilled_to(room);
             let mut drained = None;
             let read = self.tcp.try_io(Interest::READABLE, || {
-                let (received, asked) = together(&self.tcp, slot)?;
-                if received.bytes > 0 && received.bytes < asked {
+                let received = receive(&self.tcp, slot)?;
+                if received.bytes > 0 && received.bytes < room {
                     // Nothing is left to read. Said in this way, the runtime asks the kernel again before the next
                     // read, instead of a read that finds nothing.
                     drained = Some(received);
@@ -118,20 +116,6 @@ mod reading {
             });
             drained.map_or(read, Ok)
         }
-    }
-
-    /// Reads bytes that arrived together; also returns for how many it asked.
-    fn together(tcp: &TcpStream, slot: &mut [u8]) -> io::Result<(Received, usize)> {
-        let oldest = look(tcp, 1)?.stamped;
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let asked = match oldest {
-            Some(oldest) if wall.saturating_sub(oldest) > TOGETHER => {
-                let stamp_at = |bytes| look(tcp, bytes).map(|seen| (seen.bytes, seen.stamped));
-                arrived_together(oldest, TOGETHER, slot.len(), stamp_at)?
-            }
-            _ => slot.len(),
-        };
-        receive(tcp, &mut slot[..asked]).map(|received| (received, asked))
     }
 }
 
@@ -299,5 +283,79 @@ impl AsyncWrite for Stream {
             Stream::Plain(stamped) => Pin::new(stamped).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::wire::kernel_socket::keep_stamping;
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::thread::sleep;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// A connection, and its other end.
+    async fn pair() -> (StampedStream, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let far = listener.accept().unwrap().0;
+        far.set_nodelay(true).unwrap();
+        (StampedStream::new(near), far)
+    }
+
+    #[tokio::test]
+    async fn a_late_reader_makes_no_token_late() {
+        let _stamping = keep_stamping().unwrap();
+        sleep(Duration::from_millis(50));
+        let (mut near, mut far) = pair().await;
+        let late = Duration::from_millis(30);
+        let mut buffer = [0; 1024];
+        for token in ["first ", "second ", "third"] {
+            let before = Instant::now();
+            far.write_all(token.as_bytes()).unwrap();
+            sleep(late);
+            let read = near.read(&mut buffer).await.unwrap();
+            assert_eq!(&buffer[..read], token.as_bytes());
+            let Arrival { at, waited } = near.last_arrival();
+            assert!(at + Duration::from_millis(1) >= before && at <= Instant::now(), "{before:?} {at:?}");
+            assert!(waited.is_some_and(|waited| waited > Duration::ZERO), "{waited:?}");
+        }
+        assert!(near.waited > Duration::ZERO, "bytes waited for somebody");
+        drop(far);
+        assert_eq!(near.read(&mut buffer).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_many_segments_comes_whole_and_in_order() {
+        let (mut near, mut far) = pair().await;
+        let sent: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
+        let written = sent.clone();
+        let writer = std::thread::spawn(move || {
+            for piece in written.chunks(7919) {
+                far.write_all(piece).unwrap();
+            }
+        });
+        let mut read = Vec::new();
+        near.read_to_end(&mut read).await.unwrap();
+        writer.join().unwrap();
+        assert!(read == sent, "{} bytes instead of {}", read.len(), sent.len());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_stamped_bars_large_ones_from_its_connection() {
+        let (near, far) = pair().await;
+        let mut stream = Stream::Plain(near);
+        assert!(stream.carries(STAMPED_BODY + 1));
+        stream.prepare_request(STAMPED_BODY + 1);
+        assert_eq!((stream.transmitted(), stream.carries(STAMPED_BODY + 1)), (None, true));
+        let before = Instant::now();
+        stream.prepare_request(5);
+        stream.write_all(b"hello").await.unwrap();
+        sleep(Duration::from_millis(20));
+        let left = stream.transmitted().unwrap();
+        assert!(left + Duration::from_millis(1) >= before && left <= Instant::now());
+        assert!(stream.carries(STAMPED_BODY) && !stream.carries(STAMPED_BODY + 1));
+        drop(far);
     }
 }

@@ -66,7 +66,10 @@ fn figures_follow_from_receipts_and_a_changed_one_is_found() {
     assert_eq!((code, changed["differing"].as_array().unwrap().len()), (1, 8), "{changed}");
     assert_eq!(changed["differing"][0]["figures"][0]["name"], "time_to_first_token");
     let shown = ran(&home, &["results", "recompute"]);
-    assert!(shown.out.contains("time_to_first_token") && shown.err.contains("8 with figures that differ"), "{shown:?}");
+    assert!(
+        shown.out.contains("time_to_first_token") && shown.err.contains("8 with figures that differ"),
+        "{shown:?}"
+    );
 
     edit(&home, |row| row["receipt"] = json!("1.AAAA"));
     let (code, broken) = recomputed(&home);

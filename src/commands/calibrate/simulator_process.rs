@@ -32,7 +32,8 @@ impl SimulatorProcess {
     /// A sentence.
     pub async fn start(tls: bool) -> Result<Self, String> {
         let files = tempfile::tempdir().map_err(|error| format!("no temporary directory: {error}"))?;
-        let program = std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+        let program =
+            std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
         let mut command = Command::new(program);
         command.args(["sim", "serve", "--listen", "127.0.0.1:0"]);
         let certificate = if tls { Some(certificate(&files)?) } else { None };

@@ -22,7 +22,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dialoguer::", &["output/"]),
     ("indicatif::", &["output/"]),
     ("lettre::", &["notify/mail.rs"]),
-    ("std::env::", &["settings/env.rs", "settings/names.rs"]),
+    ("std::env::", &["settings/env.rs", "commands/calibrate/simulator_process.rs"]),
     ("io::stdout", &["output/"]),
     ("io::stderr", &["output/"]),
     ("tokio::signal", &["commands/interrupt.rs"]),

@@ -60,30 +60,13 @@ struct RecordingBuilder {
 /// Returns the recording, and the connection if it can carry another request.
 pub async fn exchange(plan: ExchangeSpec<'_>, warm: Option<Stream>) -> (Recording, Option<Stream>) {
     let connection = if warm.is_some() { Connection::Warm } else { Connection::Cold };
-    let bytes = request_bytes(plan.request);
+    let bytes = plan.request.bytes();
     let started_at = Utc::now();
     let mut tape = RecordingBuilder::new(Instant::now());
     tape.carrier.proxy = plan.request.proxy.as_ref().map(ToString::to_string);
     let (ending, stream) = tape.run(&plan, warm, &bytes).await;
     let recording = tape.finish(started_at, connection, ending);
     (recording, stream)
-}
-
-/// The request as bytes on the wire.
-fn request_bytes(request: &WireRequest) -> Vec<u8> {
-    let target = &request.target;
-    let default_port = if target.tls { 443 } else { 80 };
-    let host = if target.port == default_port { target.bracketed() } else { target.authority() };
-    let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", request.method, request.path);
-    for (name, value) in &request.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    // A compressed stream arrives in larger pieces, and nothing here decompresses one.
-    head.push_str("accept-encoding: identity\r\n");
-    head.push_str(&format!("content-length: {}\r\n\r\n", request.body.len()));
-    let mut bytes = head.into_bytes();
-    bytes.extend_from_slice(&request.body);
-    bytes
 }
 
 impl RecordingBuilder {

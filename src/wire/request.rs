@@ -49,6 +49,25 @@ pub struct WireRequest {
     pub body: Bytes,
 }
 
+impl WireRequest {
+    /// The request as bytes on the wire.
+    pub fn bytes(&self) -> Vec<u8> {
+        let target = &self.target;
+        let default_port = if target.tls { 443 } else { 80 };
+        let host = if target.port == default_port { target.bracketed() } else { target.authority() };
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", self.method, self.path);
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        // A compressed stream arrives in larger pieces, and nothing here decompresses one.
+        head.push_str("accept-encoding: identity\r\n");
+        head.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+}
+
 impl fmt::Debug for WireRequest {
     /// Omits header values, because some are keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -27,7 +27,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("io::stdout", &["output/"]),
     ("io::stderr", &["output/"]),
     ("tokio::signal", &["commands/interrupt.rs"]),
-    ("snap::", &["export/"]),
+    ("parquet::", &["export/"]),
     ("toml::", &["settings/"]),
 ];
 

@@ -18,6 +18,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper::", &["http/", "simulator/", "daemon/telemetry/monitoring_server.rs", "bridge/server/"]),
     ("subtle::", &["bridge/server/auth.rs"]),
     ("tracing::", &["daemon/", "output/log.rs", "output/log/", "commands/"]),
+    ("tracing_subscriber::", &["output/log.rs"]),
     ("comfy_table::", &["output/"]),
     ("dialoguer::", &["output/"]),
     ("indicatif::", &["output/"]),
@@ -26,7 +27,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("io::stdout", &["output/"]),
     ("io::stderr", &["output/"]),
     ("tokio::signal", &["commands/interrupt.rs"]),
-    ("snap::", &["export/"]),
+    ("parquet::", &["export/"]),
     ("toml::", &["settings/"]),
 ];
 

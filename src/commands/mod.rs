@@ -19,6 +19,7 @@ pub mod interrupt;
 mod list_limit;
 pub mod models;
 pub mod outbox;
+pub mod process_log;
 mod prompts;
 pub mod results;
 pub mod run;

@@ -1,24 +1,27 @@
-//! Log lines of a process that runs for months, written to stderr by a thread of its own behind a bounded channel. The
-//! caller never waits: if nobody reads (a stopped terminal, a full pipe), lines are dropped and counted.
+//! Log lines of a daemon or a bridge, written to stderr by a thread of its own behind a bounded channel. The caller
+//! never waits: if nobody reads (a stopped terminal, a full pipe), lines are dropped and counted.
 //!
-//! Lines come from the `tracing` macros; spans are not used. Secrets are removed from every line before it is written,
-//! and a line can neither move a cursor nor forge another line.
+//! Lines come from the `tracing` macros, and from the bridge's journal, whose fields are known at run time alone. Spans
+//! are not used. Secrets are removed from every line before it is written, and a line can neither move a cursor nor
+//! forge another line.
 
 mod line;
 
 use crate::domain::redact::Redactor;
-use line::{LogFields, LogLine};
+use line::LogLine;
+use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// Lines that may wait: enough for a burst of every lane at once, in at most a few hundred kilobytes of memory.
-const QUEUE: usize = 2048;
+/// Lines that may wait: enough for a burst of every lane or of a bridge's runners at once, in at most a few megabytes.
+const QUEUE: usize = 4096;
 
 /// The interval at which the idle thread reports that it is alive.
 const IDLE: Duration = Duration::from_secs(1);
@@ -32,6 +35,8 @@ pub enum LogFormat {
     Text,
     /// For programs: one JSON object per line.
     Json,
+    /// The same with the bridge's names: `at` is its `ts`, `event` its `message`.
+    BridgeJson,
 }
 
 impl LogFormat {
@@ -51,7 +56,7 @@ pub enum LogThreadState {
 }
 
 enum LogQueueItem {
-    Line(LogLine),
+    Line(Box<LogLine>),
     Flush(SyncSender<()>),
 }
 
@@ -103,46 +108,29 @@ impl LogHandle {
 
     /// The subscriber for `tracing`: passes own lines from `level` on, and lines of libraries from warnings on.
     pub fn subscriber(&self, level: LevelFilter) -> impl Subscriber + use<> {
-        LogSubscriber { log: self.clone(), level }
+        let filter = Targets::new().with_target(OURS, level).with_default(level.min(LevelFilter::WARN));
+        tracing_subscriber::registry().with(filter).with(LogLayer(self.clone()))
+    }
+
+    /// Logs an event whose fields are known at run time alone.
+    pub fn event(&self, level: Level, what: &str, fields: Map<String, Value>) {
+        self.send(LogLine::of_fields(level, what, fields));
     }
 
     fn send(&self, line: LogLine) {
-        if self.items.try_send(LogQueueItem::Line(line)).is_err() {
+        if self.items.try_send(LogQueueItem::Line(Box::new(line))).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-struct LogSubscriber {
-    log: LogHandle,
-    level: LevelFilter,
-}
+/// Hands what `tracing` tells to the queue.
+struct LogLayer(LogHandle);
 
-impl Subscriber for LogSubscriber {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = metadata.target().split("::").next() == Some(OURS);
-        let level = if ours { self.level } else { self.level.min(LevelFilter::WARN) };
-        metadata.is_event() && *metadata.level() <= level
+impl<S: Subscriber> Layer<S> for LogLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        self.0.send(LogLine::of_event(event));
     }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.level)
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut collected = LogFields::default();
-        event.record(&mut collected);
-        self.log.send(collected.into_line(event.metadata()));
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
 }
 
 struct LogWriter<W, D> {
@@ -171,7 +159,8 @@ impl<W: Write, D: Fn(LogThreadState)> LogWriter<W, D> {
     fn write(&mut self, line: &LogLine) {
         let mut text = match self.format {
             LogFormat::Text => line.text(&self.redactor),
-            LogFormat::Json => line.json(&self.redactor),
+            LogFormat::Json => line.json(["ts", "message"], &self.redactor),
+            LogFormat::BridgeJson => line.json(["at", "event"], &self.redactor),
         };
         text.push('\n');
         (self.doing)(LogThreadState::Writing);

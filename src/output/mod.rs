@@ -14,7 +14,6 @@ pub mod doctor;
 pub mod dry_run;
 pub mod error_details;
 pub mod errors;
-pub mod event_line;
 pub mod failures;
 pub mod ingest_keys;
 pub mod json;

@@ -1,13 +1,11 @@
-//! The daemon's output for people: log lines, panic messages, and the reason why it ended. All of it goes through the
-//! log's bounded queue, because standard error may be a pipe that nobody reads, which would block a direct write.
+//! The daemon's output for people: log lines, panic messages, and the reason why it ended.
 
 use crate::cli::daemon::{DaemonArgs, LogFormatArg, LogLevelArg};
 use crate::commands::exit::CommandError;
-use crate::commands::stall_exit;
+use crate::commands::{process_log, stall_exit};
 use crate::daemon::watchdog::{LOOK, Watchdog};
 use crate::domain::redact::Redactor;
 use crate::output::log::{LogFormat, LogHandle, LogThreadState};
-use std::panic::{PanicHookInfo, set_hook};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::error;
@@ -15,8 +13,6 @@ use tracing::level_filters::LevelFilter;
 
 /// Longest standstill of the log, apart from the writing itself.
 const LOGGER: Duration = Duration::from_secs(60);
-/// Time for the reader to take the last lines.
-const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// The log of one daemon. Dropping it writes the last lines.
 pub struct LogSetup {
@@ -37,10 +33,7 @@ impl LogSetup {
             LogThreadState::Working => logger.tick(),
             LogThreadState::Writing => logger.rest(),
         };
-        let log = LogHandle::start(format(args, stderr_tty), redactor, doing).map_err(no_thread)?;
-        // A process has one log: there is none before this.
-        let _ = tracing::subscriber::set_global_default(log.subscriber(level(args.log_level)));
-        set_hook(Box::new(|panic| error!("{}", words(panic))));
+        let log = process_log::start(format(args, stderr_tty), level(args.log_level), redactor, doing)?;
         Ok(Self { log, watchdog })
     }
 
@@ -52,7 +45,7 @@ impl LogSetup {
 
 impl Drop for LogSetup {
     fn drop(&mut self) {
-        self.log.flush(LAST_LINES);
+        self.log.flush(process_log::LAST_LINES);
     }
 }
 
@@ -66,11 +59,6 @@ pub fn format(args: &DaemonArgs, stderr_tty: bool) -> LogFormat {
     LogFormat::choose(asked, stderr_tty)
 }
 
-/// The error if the system starts no thread.
-pub fn no_thread(error: std::io::Error) -> CommandError {
-    CommandError::usage(format!("a thread cannot be started: {error}"))
-}
-
 fn level(level: LogLevelArg) -> LevelFilter {
     match level {
         LogLevelArg::Error => LevelFilter::ERROR,
@@ -79,12 +67,4 @@ fn level(level: LogLevelArg) -> LevelFilter {
         LogLevelArg::Debug => LevelFilter::DEBUG,
         LogLevelArg::Trace => LevelFilter::TRACE,
     }
-}
-
-/// The message and place of a panic. The standard library's own hook would write directly and
-/// block the panicking thread.
-fn words(panic: &PanicHookInfo<'_>) -> String {
-    let said = panic.payload_as_str().unwrap_or("without words");
-    let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
-    format!("a panic{place}: {said}")
 }

@@ -1,10 +1,10 @@
 //! The daemon as monitors and the service manager see it: probes, notifications to systemd, and the watchdog behind
 //! them. Its output for people is in `log_setup`.
 
-use super::log_setup::{LogSetup, no_thread};
+use super::log_setup::LogSetup;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
-use crate::commands::stall_exit;
+use crate::commands::{process_log, stall_exit};
 use crate::daemon::event::{DaemonEvent, EventBus};
 use crate::daemon::liveness::Liveness;
 use crate::daemon::status_file;
@@ -61,7 +61,7 @@ impl MonitoringEndpoints {
             status_file::leave_word(&place, &stall.sentence());
             stall_exit::end(stall, &log);
         };
-        let watching = watchdog.start(Arc::clone(&systemd), reason, end).map_err(no_thread)?;
+        let watching = watchdog.start(Arc::clone(&systemd), reason, end).map_err(process_log::no_thread)?;
         tokio::spawn(turn(watchdog.watch("runtime", RUNTIME)));
         let (deadline, dropped) = (context.settings.daemon_config.deadline, log_setup.log.clone());
         let liveness = Arc::new(Liveness::new(Arc::clone(&watchdog), deadline, move || dropped.dropped()));

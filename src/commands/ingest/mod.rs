@@ -1,6 +1,5 @@
 //! `llmbench ingest`: the bridge. Its keys are in `ingest_key`.
 
-mod log;
 mod serve;
 
 use crate::cli::ingest::{IngestArgs, IngestCommand};

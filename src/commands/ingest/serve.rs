@@ -1,8 +1,7 @@
 //! `llmbench ingest serve`: checks its requirements, serves, and shuts down in good order.
 
-use super::log::BridgeLog;
 use crate::bridge::server::connection::RequestHandler;
-use crate::bridge::server::journal::Journal;
+use crate::bridge::server::journal::{Journal, JournalEntry, JournalLevel};
 use crate::bridge::server::listener::{ConnectionLimits, HttpServer, ListenerCounters, listen_on};
 use crate::bridge::server::metrics::ItemOutcome;
 use crate::bridge::server::router::ListenerKind;
@@ -13,10 +12,11 @@ use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::scope::read_error;
-use crate::commands::stdout;
+use crate::commands::{process_log, stdout};
 use crate::daemon::memory_trim::MemoryTrimmer;
 use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
 use crate::domain::model::{is_endpoint_tag, is_router};
+use crate::output::log::{LogFormat, LogHandle};
 use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
 use crate::storage::Store;
@@ -30,6 +30,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 /// Time for writing accepted posts after the last connection has ended.
 const LAST_WRITES: Duration = Duration::from_secs(10);
@@ -53,7 +55,7 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     if !args.no_init {
         initialize(store.as_ref()).await;
     }
-    let (log, sink) = BridgeLog::start(context.terminal.stderr_tty).map_err(CommandError::usage)?;
+    let log = start_log(&context)?;
     let policy = BridgePolicy {
         interval_minutes: args.interval,
         items_per_second: f64::from(args.rate),
@@ -61,7 +63,7 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
         endpoint_tags: Arc::new(endpoint_tags(&args.endpoint_tags)?),
     };
     let legacy = legacy(&context)?;
-    let opened = BridgeServer::open(store.clone(), policy, legacy, Journal::new(sink)).await;
+    let opened = BridgeServer::open(store.clone(), policy, legacy, journal(log.clone())).await;
     let (bridge, writers) = opened.map_err(|error| read_error("reading keys and catalog", error))?;
     if bridge.usable_keys() == 0 {
         return Err(no_key());
@@ -72,9 +74,25 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     let servers = BridgeListeners { identity, public, private, most: args.max_connections as usize };
     let cut = servers.serve(bridge.clone(), interrupt).await;
     let rest = finish(bridge, writers).await;
-    let lost = log.close();
-    print::note(&farewell(&rest, cut, lost));
+    log.flush(process_log::LAST_LINES);
+    print::note(&farewell(&rest, cut, log.dropped()));
     Ok(Exit::Yes)
+}
+
+fn start_log(context: &Context) -> Result<LogHandle, CommandError> {
+    let format = if context.terminal.stderr_tty { LogFormat::Text } else { LogFormat::BridgeJson };
+    process_log::start(format, LevelFilter::INFO, context.settings.redactor(), |_| ())
+}
+
+/// Writes the bridge's events into the log.
+fn journal(log: LogHandle) -> Journal {
+    Journal::new(Box::new(move |entry: JournalEntry| {
+        let level = match entry.level {
+            JournalLevel::Info => Level::INFO,
+            JournalLevel::Warn => Level::WARN,
+        };
+        log.event(level, entry.what, entry.fields);
+    }))
 }
 
 /// The endpoint of each provider whose runners state none.

@@ -1,158 +1,61 @@
-//! Rows as Parquet: optional columns with plain values in Snappy's compression, rows in groups of bounded size.
-//! Written by hand because little of the format is needed, and a library's columns cost more time per row than there
-//! is. No dictionaries, no statistics, no nesting beyond a list. <https://parquet.apache.org/docs/file-format/>
+//! Rows as Parquet, through Apache's crate without its Arrow half: optional columns in Snappy's compression, rows in groups
+//! of bounded size. A group is collected here by column, because rows come one at a time and the library wants a column
+//! whole. <https://parquet.apache.org/docs/file-format/>
 
 mod column;
-mod packing_thread;
-mod thrift;
 
 use super::Encoder;
 use super::cell::Cell;
 use super::columns::{EXTRA, ExportColumns};
 use super::row::split;
+use crate::domain::row_fields::FieldType;
 use crate::storage::history::row_pages::RowSource;
-use column::{ColumnBuffer, ColumnType, PhysicalType};
-use packing_thread::{PackingThread, ParquetPage, RowGroupColumns};
+use column::ColumnBuffer;
+use parquet::basic::Compression;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::{ColumnPath, Type};
 use std::io::{self, Write};
-use thrift::StructWriter;
+use std::sync::Arc;
 
-/// Stands at the beginning and the end of a file.
-const MAGIC: &[u8] = b"PAR1";
-
-/// Bytes of values in a group of rows before it is written. Readers prefer larger groups, but memory holds two: one
-/// group is packed while the next one fills.
-const GROUP: usize = 6 << 20;
-
-/// `FieldRepetitionType`: a value is required, may be missing, or may occur many times.
-const REQUIRED: i32 = 0;
-const OPTIONAL: i32 = 1;
-const REPEATED: i32 = 2;
-
-/// `ConvertedType`: a list.
-const LIST: i32 = 3;
-
-/// `Encoding`.
-const PLAIN: i32 = 0;
-const RLE: i32 = 3;
-
-/// `CompressionCodec`.
-const SNAPPY: i32 = 1;
-
-/// Location of a column's values in one group.
-struct ColumnChunk {
-    offset: i64,
-    plain_bytes: i64,
-    packed_bytes: i64,
-    values: i64,
-}
-
-struct RowGroup {
-    rows: i64,
-    chunks: Vec<ColumnChunk>,
-}
+/// Bytes of values in a group of rows before it is written. Readers prefer larger groups, but memory holds one.
+const GROUP: usize = 12 << 20;
 
 /// Writes rows; the file is complete only after [`Encoder::finish`], because its end holds the index.
-pub struct ParquetEncoder<W: Write> {
-    out: W,
-    written: i64,
+pub struct ParquetEncoder<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
     columns: ExportColumns,
-    values: RowGroupColumns,
-    /// Empty columns, while no group is being packed.
-    spare: Option<RowGroupColumns>,
-    packing: PackingThread,
-    /// Rows of the group that is being packed.
-    packed_rows: i64,
-    groups: Vec<RowGroup>,
-    rows: i64,
+    /// A buffer for each column, and one for [`EXTRA`].
+    buffers: Vec<ColumnBuffer>,
+    rows: usize,
 }
 
-impl<W: Write> ParquetEncoder<W> {
+impl<W: Write + Send> ParquetEncoder<W> {
     /// Creates the encoder and writes the magic bytes.
-    pub fn new(table: RowSource, mut out: W) -> io::Result<Self> {
-        out.write_all(MAGIC)?;
+    pub fn new(table: RowSource, out: W) -> io::Result<Self> {
         let columns = ExportColumns::of(table);
-        let known = |(name, field): &(&'static str, _)| (*name, ColumnBuffer::new(ColumnType::of(*field)));
-        let empty =
-            || columns.all.iter().map(known).chain([(EXTRA, ColumnBuffer::new(ColumnType::TEXT))]).collect();
-        let (values, spare) = (empty(), Some(empty()));
-        Ok(Self {
-            out,
-            written: MAGIC.len() as i64,
-            columns,
-            values,
-            spare,
-            packing: PackingThread::start()?,
-            packed_rows: 0,
-            groups: Vec::new(),
-            rows: 0,
-        })
+        let mut all = columns.all.clone();
+        all.push((EXTRA, FieldType::Text));
+        let schema = schema(&all).map_err(io_error)?;
+        let properties = properties(&all);
+        let writer =
+            SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(io_error)?;
+        let buffers = all.iter().map(|(_, field)| ColumnBuffer::new(*field)).collect();
+        Ok(Self { writer, columns, buffers, rows: 0 })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.write_all(bytes)?;
-        self.written += bytes.len() as i64;
+    fn write_group(&mut self) -> Result<()> {
+        let mut group = self.writer.next_row_group()?;
+        for buffer in &mut self.buffers {
+            if let Some(column) = group.next_column()? {
+                buffer.write(column)?;
+            }
+        }
+        group.close()?;
+        self.rows = 0;
         Ok(())
-    }
-
-    /// Sends the full group to be packed, after the one before it is written.
-    fn end_group(&mut self) -> io::Result<()> {
-        let empty = match self.spare.take() {
-            Some(spare) => spare,
-            None => self.write_group()?,
-        };
-        self.packed_rows = std::mem::take(&mut self.rows);
-        self.packing.give(std::mem::replace(&mut self.values, empty))
-    }
-
-    /// Writes the group that was being packed, and returns its columns.
-    fn write_group(&mut self) -> io::Result<RowGroupColumns> {
-        let (empty, packed) = self.packing.take()?;
-        let chunks = packed.iter().map(|chunk| self.write_chunk(chunk)).collect::<io::Result<_>>()?;
-        self.groups.push(RowGroup { rows: self.packed_rows, chunks });
-        Ok(empty)
-    }
-
-    fn write_chunk(&mut self, packed: &ParquetPage) -> io::Result<ColumnChunk> {
-        let ParquetPage { head, body, plain_bytes, values } = packed;
-        let offset = self.written;
-        self.write(head)?;
-        self.write(body)?;
-        let with_head = |body: usize| (head.len() + body) as i64;
-        Ok(ColumnChunk {
-            offset,
-            plain_bytes: with_head(*plain_bytes),
-            packed_bytes: with_head(body.len()),
-            values: *values as i64,
-        })
-    }
-
-    fn footer(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let rows = self.groups.iter().map(|group| group.rows).sum();
-        StructWriter::new(&mut out)
-            .i32(1, 1)
-            .structs(2, &elements(&self.values), SchemaElement::write)
-            .i64(3, rows)
-            .structs(4, &self.groups, |group, to| self.write_group_of_footer(group, to))
-            .text(6, concat!("llmbench version ", env!("CARGO_PKG_VERSION")))
-            .end();
-        out
-    }
-
-    fn write_group_of_footer(&self, group: &RowGroup, to: &mut StructWriter<'_>) {
-        let chunks: Vec<_> = group.chunks.iter().zip(&self.values).collect();
-        to.structs(1, &chunks, |(chunk, (name, column)), to| {
-            to.i64(2, chunk.offset).inner(3, |to| {
-                let path: &[&str] = if column.shape.list { &[name, "list", "element"] } else { &[name] };
-                to.i32(1, column.shape.physical as i32).i32s(2, &[PLAIN, RLE]).texts(3, path).i32(4, SNAPPY);
-                to.i64(5, chunk.values)
-                    .i64(6, chunk.plain_bytes)
-                    .i64(7, chunk.packed_bytes)
-                    .i64(9, chunk.offset);
-            });
-        });
-        let bytes = group.chunks.iter().map(|chunk| chunk.plain_bytes).sum();
-        to.i64(2, bytes).i64(3, group.rows);
     }
 }
 
@@ -160,87 +63,101 @@ impl<W: Write + Send> Encoder for ParquetEncoder<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         let split = split(&self.columns, text);
         let extra = if split.extra.is_empty() { Cell::Null } else { Cell::Text(split.extra.as_str().into()) };
-        for ((_, column), cell) in self.values.iter_mut().zip(split.cells.iter().chain([&extra])) {
-            column.add(cell);
+        for (buffer, cell) in self.buffers.iter_mut().zip(split.cells.iter().chain([&extra])) {
+            buffer.add(cell);
         }
         self.rows += 1;
-        // Levels of a column hardly grow; checking the sizes every 64 rows is enough.
-        let full = || self.values.iter().map(|(_, column)| column.size()).sum::<usize>() >= GROUP;
-        if self.rows % 64 == 0 && full() {
-            self.end_group()?;
+        // Checking the sizes every 64 rows is enough.
+        let full = || self.buffers.iter().map(ColumnBuffer::size).sum::<usize>() >= GROUP;
+        if self.rows.is_multiple_of(64) && full() {
+            self.write_group().map_err(io_error)?;
         }
         Ok(split.sound)
     }
 
     fn finish(&mut self) -> io::Result<()> {
         if self.rows > 0 {
-            self.end_group()?;
+            self.write_group().map_err(io_error)?;
         }
-        if self.spare.is_none() {
-            self.write_group()?;
-        }
-        let footer = self.footer();
-        self.write(&footer)?;
-        self.write(&(footer.len() as u32).to_le_bytes())?;
-        self.write(MAGIC)?;
-        self.out.flush()
+        self.writer.finish().map_err(io_error)?;
+        Ok(())
     }
 }
 
-/// A node of the schema, which lists its tree in depth-first order.
-#[derive(Clone, Copy)]
-struct SchemaElement {
-    name: &'static str,
-    repetition: Option<i32>,
-    children: Option<i32>,
-    physical: Option<PhysicalType>,
-    meaning: Option<i32>,
-}
-
-impl SchemaElement {
-    fn write(&self, to: &mut StructWriter<'_>) {
-        if let Some(physical) = self.physical {
-            to.i32(1, physical as i32);
+/// Dictionaries where values repeat, and the range of times for readers that look for a day. All other statistics, and
+/// indexes of pages, would be held in memory for every group until the end.
+fn properties(columns: &[(&'static str, FieldType)]) -> WriterProperties {
+    let common = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .set_created_by(concat!("llmbench version ", env!("CARGO_PKG_VERSION")).to_owned());
+    let column = |all: WriterPropertiesBuilder, (name, field): &(&str, FieldType)| match field {
+        FieldType::Text => all.set_column_dictionary_enabled(ColumnPath::from(*name), true),
+        FieldType::Date => {
+            all.set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Chunk)
         }
-        if let Some(repetition) = self.repetition {
-            to.i32(3, repetition);
-        }
-        to.text(4, self.name);
-        if let Some(children) = self.children {
-            to.i32(5, children);
-        }
-        if let Some(meaning) = self.meaning {
-            to.i32(6, meaning);
-        }
-    }
-}
-
-fn elements(columns: &[(&'static str, ColumnBuffer)]) -> Vec<SchemaElement> {
-    let node = |name, repetition, children, meaning| SchemaElement {
-        name,
-        repetition,
-        children,
-        physical: None,
-        meaning,
+        _ => all,
     };
-    let leaf = |name, repetition, shape: ColumnType| {
-        let (repetition, physical) = (Some(repetition), Some(shape.physical));
-        SchemaElement { name, repetition, children: None, physical, meaning: shape.meaning }
-    };
-    let mut all = vec![node("row", None, Some(columns.len() as i32), None)];
-    for (name, column) in columns {
-        if column.shape.list {
-            all.push(node(name, Some(OPTIONAL), Some(1), Some(LIST)));
-            all.push(node("list", Some(REPEATED), Some(1), None));
-            all.push(leaf("element", REQUIRED, column.shape));
-        } else {
-            all.push(leaf(name, OPTIONAL, column.shape));
-        }
-    }
-    all
+    columns.iter().fold(common, column).build()
 }
 
-/// Sizes of a page are 32-bit numbers.
-fn size(bytes: usize) -> io::Result<i32> {
-    i32::try_from(bytes).map_err(|_| io::Error::other("a row is too big for a Parquet file"))
+/// The schema of columns, in the library's notation.
+fn schema(columns: &[(&'static str, FieldType)]) -> Result<Type> {
+    let column = |(name, field): &(&str, FieldType)| {
+        let list =
+            |item| format!("optional group {name} (LIST) {{ repeated group list {{ required {item} }} }}");
+        match field {
+            FieldType::Text | FieldType::Object => format!("optional binary {name} (STRING);"),
+            FieldType::Date => format!("optional int64 {name} (TIMESTAMP(MILLIS,true));"),
+            FieldType::Double => format!("optional double {name};"),
+            FieldType::Integer => format!("optional int64 {name};"),
+            FieldType::Flag => format!("optional boolean {name};"),
+            FieldType::DoubleList => list("double element;"),
+            FieldType::TextList => list("binary element (STRING);"),
+        }
+    };
+    let columns: Vec<String> = columns.iter().map(column).collect();
+    parse_message_type(&format!("message row {{ {} }}", columns.join(" ")))
+}
+
+/// The system's own error where there is one: a full disk and a reader that has gone are told apart by its kind.
+fn io_error(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(inner) => io::Error::other(inner),
+        },
+        other => io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::history::RunSeries;
+
+    /// A disk that is full behind the first bytes.
+    struct FullDisk(usize);
+
+    impl Write for FullDisk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let room = self.0.min(bytes.len());
+            self.0 -= room;
+            if room == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(room) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_systems_error_comes_through_the_library() {
+        let table = RowSource::Runs(RunSeries::Published);
+        let mut encoder = ParquetEncoder::new(table, FullDisk(100)).unwrap();
+        assert!(encoder.row("{\"provider\":\"groq\"}").unwrap());
+        assert_eq!(encoder.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
 }

@@ -5,12 +5,13 @@ use crate::domain::redact::Redactor;
 use crate::output::text;
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::fmt::{Debug, Write};
 use tracing::field::{Field, Visit};
-use tracing::{Level, Metadata};
+use tracing::{Event, Level};
 
 /// Fields whose values are names. A name may look like a key, so only known secrets are hidden in them.
-const NAMES: [&str; 6] = ["provider", "model", "profile", "kind", "stage", "id"];
+const NAMES: [&str; 8] = ["provider", "model", "profile", "kind", "stage", "id", "key_id", "runner"];
 
 /// The longest text that a line shows, in characters.
 const LONGEST: usize = 2000;
@@ -19,36 +20,16 @@ const LONGEST: usize = 2000;
 pub struct LogLine {
     at: DateTime<Utc>,
     level: Level,
-    target: &'static str,
+    /// The module that spoke; none for an event of the bridge.
+    target: Option<&'static str>,
     message: String,
-    fields: Vec<(&'static str, Value)>,
+    fields: Vec<(Cow<'static, str>, Value)>,
 }
 
-/// Collects the fields of a line.
-#[derive(Debug, Default)]
-pub struct LogFields {
-    message: String,
-    fields: Vec<(&'static str, Value)>,
-}
-
-impl LogFields {
-    pub fn into_line(self, metadata: &Metadata<'static>) -> LogLine {
-        let (level, target) = (*metadata.level(), metadata.target());
-        LogLine { at: Utc::now(), level, target, message: self.message, fields: self.fields }
-    }
-
-    fn add(&mut self, field: &Field, value: Value) {
-        self.fields.push((field.name(), value));
-    }
-}
-
-impl Visit for LogFields {
+/// Collects the fields of a `tracing` event.
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        } else {
-            self.add(field, Value::String(format!("{value:?}")));
-        }
+        self.record_str(field, &format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -77,13 +58,32 @@ impl Visit for LogFields {
 }
 
 impl LogLine {
+    pub fn of_event(event: &Event<'_>) -> Self {
+        let mut line = Self::new(*event.metadata().level(), Some(event.metadata().target()), String::new());
+        event.record(&mut line);
+        line
+    }
+
+    pub fn of_fields(level: Level, what: &str, fields: Map<String, Value>) -> Self {
+        let fields = fields.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect();
+        Self { fields, ..Self::new(level, None, what.to_owned()) }
+    }
+
+    fn new(level: Level, target: Option<&'static str>, message: String) -> Self {
+        Self { at: Utc::now(), level, target, message, fields: Vec::new() }
+    }
+
+    fn add(&mut self, field: &Field, value: Value) {
+        self.fields.push((Cow::Borrowed(field.name()), value));
+    }
+
     /// For people: `14:03:11 WARN  failed  provider=groq kind=timeout error="no answer"`.
     pub fn text(&self, redactor: &Redactor) -> String {
         let time = self.at.with_timezone(&Local).format("%H:%M:%S");
         let message = text::one_line(&shown(&self.message, redactor));
         let mut line = format!("{time} {} {message}", word(self.level));
         let mut gap = "  ";
-        for (name, value) in self.fields.iter().filter(|(_, value)| *value != "") {
+        for (name, value) in self.fields.iter().filter(|(_, value)| !value.is_null() && *value != "") {
             // Writing into a String cannot fail.
             let _ = write!(line, "{gap}{name}={}", plain(&hidden(name, value, redactor)));
             gap = " ";
@@ -91,16 +91,19 @@ impl LogLine {
         line
     }
 
-    /// For programs: the time in UTC, the level in lower case, and every field under its own name.
-    pub fn json(&self, redactor: &Redactor) -> String {
+    /// For programs: the time in UTC, the level in lower case, and every field under its own name. Time and message
+    /// have the names that are given.
+    pub fn json(&self, [time, message]: [&str; 2], redactor: &Redactor) -> String {
         let mut object = Map::new();
-        object.insert("ts".to_owned(), self.at.to_rfc3339_opts(SecondsFormat::Millis, true).into());
+        object.insert(time.to_owned(), self.at.to_rfc3339_opts(SecondsFormat::Millis, true).into());
         object.insert("level".to_owned(), word(self.level).trim().to_lowercase().into());
-        object.insert("message".to_owned(), shown(&self.message, redactor).into());
-        object.insert("target".to_owned(), self.target.into());
+        object.insert(message.to_owned(), shown(&self.message, redactor).into());
+        if let Some(target) = self.target {
+            object.insert("target".to_owned(), target.into());
+        }
         for (name, value) in &self.fields {
             // A field must not replace a field of the line itself.
-            let name = if object.contains_key(*name) { format!("{name}_") } else { (*name).to_owned() };
+            let name = if object.contains_key(&**name) { format!("{name}_") } else { name.to_string() };
             let value = hidden(&name, value, redactor);
             object.insert(name, value);
         }
@@ -117,6 +120,11 @@ fn hidden(name: &str, value: &Value, redactor: &Redactor) -> Value {
     match value {
         Value::String(text) if NAMES.contains(&name) => redactor.redact_known(text).into(),
         Value::String(text) => shown(text, redactor).into(),
+        Value::Array(items) => items.iter().map(|item| hidden(name, item, redactor)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), hidden(name, value, redactor)));
+            Value::Object(fields.collect())
+        }
         other => other.clone(),
     }
 }
@@ -132,6 +140,6 @@ fn plain(value: &Value) -> String {
             Some(float) => format!("{float:.3}"),
             None => number.to_string(),
         },
-        other => other.to_string(),
+        other => text::one_line(&other.to_string()),
     }
 }

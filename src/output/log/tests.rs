@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::secret::Secret;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, mpsc};
 
@@ -104,6 +104,51 @@ fn people_read_words_that_cannot_move_a_cursor() {
         " WARN  fai led  model=sk-not-a-key-1234567890 level=mine error=\"no \\u{1b}[2J 'luck' with"
     ));
     assert!(!lines[1].contains("hunter2") && !lines[1].contains('\x1b'), "{}", lines[1]);
+}
+
+#[test]
+fn events_of_the_bridge_keep_their_names() {
+    let event = |format| {
+        let (sent, received) = channel();
+        let mut redactor = Redactor::new();
+        redactor.add(&Secret::new("hunter2-hunter2".to_owned()));
+        let log = LogHandle::start_into(Sink(sent), format, redactor, |_| {}).unwrap();
+        let fields = json!({
+            "key_id": "sk-not-a-key-1234567890",
+            "at": "mine",
+            "field": null,
+            "items": {"stored": 1, "first": "a\u{1b}b", "last": ["hunter2-hunter2"]},
+            "message": "with hunter2-hunter2",
+        });
+        let Value::Object(fields) = fields else { panic!() };
+        log.event(Level::WARN, "write", fields);
+        tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), || tracing::error!("a panic"));
+        log.flush(Duration::from_secs(60));
+        received.try_iter().collect::<Vec<String>>()
+    };
+    let read = event(LogFormat::BridgeJson);
+    let line: Value = serde_json::from_str(&read[0]).unwrap();
+    let names: Vec<&String> = line.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["at", "level", "event", "key_id", "at_", "field", "items", "message"]);
+    assert!(chrono::DateTime::parse_from_rfc3339(line["at"].as_str().unwrap()).is_ok());
+    assert_eq!(
+        (&line["level"], &line["event"], &line["at_"]),
+        (&"warn".into(), &"write".into(), &"mine".into())
+    );
+    assert_eq!((&line["key_id"], &line["field"]), (&"sk-not-a-key-1234567890".into(), &Value::Null));
+    assert_eq!(line["items"], json!({"stored": 1, "first": "a\u{1b}b", "last": ["[redacted]"]}));
+    assert_eq!(line["message"], "with [redacted]");
+    let panic: Value = serde_json::from_str(&read[1]).unwrap();
+    assert_eq!((&panic["level"], &panic["event"]), (&"error".into(), &"a panic".into()));
+    let words = event(LogFormat::Text).remove(0);
+    assert!(
+        words.contains(" WARN  write  key_id=sk-not-a-key-1234567890 at=mine items={\"stored\":1,"),
+        "{words}"
+    );
+    assert!(
+        !words.contains(['\x1b', '\r']) && !words.contains("field=") && !words.contains("hunter2"),
+        "{words}"
+    );
 }
 
 #[test]

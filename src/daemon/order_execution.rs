@@ -14,7 +14,7 @@ use crate::measure::measurer::AttemptResult;
 use crate::outbox::{CallIntent, OutboxError, Spend};
 use crate::providers::adapt::Adaptation;
 use crate::storage::StoreError;
-use crate::storage::claims::{ClaimResult, Grant, JobOutcome, SlotClaim};
+use crate::storage::claims::{AttemptEnd, ClaimResult, Grant, JobOutcome, SlotClaim};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ impl OrderExecution<'_> {
         let attempt = held.as_ref().map_or(self.order.attempt, |held| held.grant.attempt);
         if self.has_its_row(held.as_ref(), attempt).await {
             self.settle(held, JobOutcome::Success).await;
-            return OrderOutcome::Finished;
+            return OrderOutcome::Finished { ended: Some(AttemptEnd::Success) };
         }
         let intent = match self.intend(held.as_ref()).await {
             Ok(intent) => intent,
@@ -128,9 +128,12 @@ impl OrderExecution<'_> {
             }
             // The catalog cancelled the measuring; a trial of the model needs no lease.
             Ok(ClaimResult::Cancelled) if !self.order.work.counts => Ok(None),
-            Ok(ClaimResult::Finished | ClaimResult::Cancelled) => Err(OrderOutcome::Finished),
+            Ok(ClaimResult::Finished { ended }) => Err(OrderOutcome::Finished { ended }),
+            Ok(ClaimResult::Cancelled) => Err(OrderOutcome::Finished { ended: None }),
             // Another series has the same id; a retry cannot help.
-            Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => Err(OrderOutcome::Finished),
+            Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => {
+                Err(OrderOutcome::Finished { ended: None })
+            }
             Err(_) => Ok(None),
         }
     }

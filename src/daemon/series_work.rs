@@ -4,7 +4,7 @@ use crate::daemon::catalog_policy::ROLE;
 use crate::daemon::roster::ProviderRoster;
 use crate::daemon::schedule::{self, SeriesProgress, SeriesSchedule};
 use crate::domain::daemon_config::{DaemonConfig, Price};
-use crate::domain::{FailureKind, ModelRef, Series};
+use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::storage::WorkItem;
 use crate::storage::claims::{JobState, JobStatus, PROBE};
@@ -108,9 +108,7 @@ pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<
 /// more than the fewest that make a series rarer are taken from it. A dead letter of the Python runner, which counts none,
 /// had its attempts and was asked no more.
 fn terminal(job: &JobState) -> u32 {
-    let named = |kind: &&FailureKind| job.error_kind.as_deref() == Some(kind.as_str());
-    let kind = FailureKind::ALL.iter().find(named);
-    match (kind.is_some_and(|kind| schedule::is_terminal(*kind)), job.status) {
+    match (job.failure_kind().is_some_and(schedule::is_terminal), job.status) {
         (false, _) => 0,
         (true, JobStatus::DeadLetter) if job.slot_at.is_none() => schedule::ENOUGH,
         (true, _) => job.failures.min(schedule::ENOUGH),

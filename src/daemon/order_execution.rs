@@ -16,6 +16,7 @@ use crate::providers::adapt::Adaptation;
 use crate::storage::StoreError;
 use crate::storage::claims::{AttemptEnd, ClaimResult, Grant, JobOutcome, SlotClaim};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinError;
@@ -71,12 +72,14 @@ impl OrderExecution<'_> {
             self.settle(held, JobOutcome::Success).await;
             return OrderOutcome::Finished { ended: Some(AttemptEnd::Success) };
         }
-        let intent = match self.intend(held.as_ref()).await {
+        let work = &self.order.work;
+        let endpoint = client.endpoint(&work.item, &work.question).fields();
+        let intent = match self.intend(held.as_ref(), &endpoint).await {
             Ok(intent) => intent,
             Err(end) => return end,
         };
         self.lane.shared.events.tell(DaemonEvent::Started { slot: self.order.slot.clone(), attempt });
-        let Some(mut measured) = self.measure(client).await else {
+        let Some(mut measured) = self.measure(client, &endpoint).await else {
             // The intent stays open: the next start finds it and records that this call was interrupted.
             self.release(held).await;
             return OrderOutcome::NotBegun;
@@ -150,7 +153,11 @@ impl OrderExecution<'_> {
         rows.is_ok_and(|rows| !rows.is_empty())
     }
 
-    async fn intend(&self, held: Option<&HeldLease>) -> Result<CallIntent, OrderOutcome> {
+    async fn intend(
+        &self,
+        held: Option<&HeldLease>,
+        endpoint: &Map<String, Value>,
+    ) -> Result<CallIntent, OrderOutcome> {
         let shared = &self.lane.shared;
         if shared.stop.is_cancelled() {
             self.release_grant(held).await;
@@ -158,6 +165,7 @@ impl OrderExecution<'_> {
         }
         let mut stamps = row_annotations::fields(&self.order.slot, &shared.owner);
         stamps.insert("sample_role".to_owned(), self.order.work.question.role.clone().into());
+        stamps.extend(endpoint.clone());
         let intent = CallIntent {
             id: ulid::Ulid::generate().to_string(),
             series: self.order.slot.series.clone(),
@@ -176,7 +184,11 @@ impl OrderExecution<'_> {
     }
 
     /// Measures under the hard deadline; `None` if the process is told to end in the meantime.
-    async fn measure(&self, client: Arc<dyn ProviderClient>) -> Option<MeasuredAttempts> {
+    async fn measure(
+        &self,
+        client: Arc<dyn ProviderClient>,
+        endpoint: &Map<String, Value>,
+    ) -> Option<MeasuredAttempts> {
         let (work, learned) = (Arc::clone(&self.order.work), self.learned().await);
         let (began_at, begun) = (self.lane.shared.clock.now(), Instant::now());
         let deadline = self.lane.shared.daemon_config.deadline;
@@ -190,7 +202,7 @@ impl OrderExecution<'_> {
             }
         };
         let without = |kind, message: &str| {
-            vec![row_annotations::ended_without_row(self.order, kind, message, began_at)]
+            vec![row_annotations::ended_without_row(self.order, endpoint, kind, message, began_at)]
         };
         let (outcomes, attempts) = match ended {
             Ok(Ok(attempts)) => {

@@ -32,6 +32,13 @@ impl Office {
         Self { home: Home::new(), backend }
     }
 
+    /// The path of its configuration file, in a directory that is there.
+    pub fn configuration(&self) -> std::path::PathBuf {
+        let directory = self.home.path().join("config/llmbench");
+        std::fs::create_dir_all(&directory).unwrap();
+        directory.join("config.toml")
+    }
+
     /// An invocation of `models` that has not begun.
     pub fn command(&self, arguments: &[&str]) -> std::process::Command {
         self.any(&[&["models"], arguments].concat())

@@ -101,6 +101,7 @@ async fn sign_of_life(store: &dyn Store) {
         cadence_seconds: 1800,
         baseline: None,
         results: vec![result],
+        audits: Vec::new(),
     };
     store.keep_check_run(&run).await.unwrap();
     store.refresh_health(&Cadences::default()).await.unwrap();

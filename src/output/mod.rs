@@ -30,6 +30,7 @@ pub mod print;
 pub mod progress;
 pub mod progress_counter;
 pub mod prompt;
+pub mod ranking;
 pub mod row_fields;
 pub mod run_counts;
 pub mod run_details;

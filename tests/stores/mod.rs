@@ -8,6 +8,7 @@ mod lifecycle;
 mod listings;
 mod mongo;
 mod notices;
+mod rankings;
 mod received;
 mod sqlite;
 mod standing;

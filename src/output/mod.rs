@@ -17,6 +17,7 @@ pub mod event_line;
 pub mod failures;
 pub mod ingest_keys;
 pub mod json;
+mod keys;
 pub mod lifecycle;
 pub mod list_report;
 pub mod log;

@@ -1,6 +1,7 @@
 //! `llmbench models`, through the binary, on both stores.
 
 mod choosing;
+mod contract;
 mod enabling;
 mod endpoints;
 mod lifecycle;

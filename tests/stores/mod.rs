@@ -6,7 +6,7 @@ mod catalog;
 mod jobs;
 mod lifecycle;
 mod listings;
-mod mongo;
+pub mod mongo;
 mod notices;
 mod rankings;
 mod received;

@@ -53,7 +53,7 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-fn bson_type(value: &Bson) -> &'static str {
+pub fn bson_type(value: &Bson) -> &'static str {
     match value {
         Bson::Null => "null",
         Bson::Boolean(_) => "bool",

@@ -176,8 +176,7 @@ async fn keep_model_status(shared: &MongoContext, statuses: &[ModelStatus]) -> R
         let is_newer = computed_at.is_none_or(|at| at <= status.computed_at);
         is_newer.then(|| doc! { "q": { "_id": id }, "u": { "$set": document(status) }, "upsert": true })
     };
-    let updates: Vec<_> = statuses.iter().filter_map(update).collect();
-    bulk_update::update(shared, &shared.names.model_status, &updates).await.map(drop)
+    bulk_update::in_batches(shared, &shared.names.model_status, statuses, update).await
 }
 
 /// The fields of a status in the types of the data contract.

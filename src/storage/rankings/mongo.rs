@@ -79,8 +79,7 @@ async fn keep_rankings(shared: &MongoContext, rankings: &[ModelRanking]) -> Resu
         let (id, _) = known.remove(&ranking.model)?;
         Some(doc! { "q": { "_id": id }, "u": { "$set": { RANKING: document(ranking) } } })
     };
-    let updates: Vec<Document> = rankings.iter().filter_map(update).collect();
-    bulk_update::update(shared, &shared.names.model_status, &updates).await.map(drop)
+    bulk_update::in_batches(shared, &shared.names.model_status, rankings, update).await
 }
 
 fn document(ranking: &ModelRanking) -> Document {

@@ -4,6 +4,7 @@ mod choosing;
 mod contract;
 mod enabling;
 mod endpoints;
+mod figures;
 mod lifecycle;
 mod operator;
 mod publishing;

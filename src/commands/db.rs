@@ -1,5 +1,5 @@
 //! `llmbench db init`: prints the needs of a store, then creates the missing parts. `llmbench db refresh`: judges every
-//! model anew.
+//! model anew, and counts its lanes.
 
 use crate::cli::db::{DbArgs, DbCommand, DbInitArgs, DbRefreshArgs};
 use crate::commands::context::{Context, store_error};
@@ -8,6 +8,7 @@ use crate::commands::stdout;
 use crate::output::lifecycle::{lifecycle_json, lifecycle_lines};
 use crate::output::print;
 use crate::storage::lifecycle::{self, AttemptWindows};
+use crate::storage::rankings::{self, RankingWindows};
 use crate::storage::{StoreLocation, init_plan, no_database};
 
 /// Runs `llmbench db` to its exit status.
@@ -27,8 +28,9 @@ async fn refresh(json: bool, context: &Context) -> Result<Exit, CommandError> {
     let failed = |error| store_error("db refresh", error);
     let now = store.server_time().await.map_err(failed)?;
     let states = lifecycle::refresh(store.as_ref(), &mut AttemptWindows::default(), now).await;
-    let states: Vec<(&str, u64)> =
-        states.map_err(failed)?.into_iter().map(|(state, count)| (state.as_str(), count)).collect();
+    let states = states.map_err(failed)?;
+    rankings::refresh(store.as_ref(), &mut RankingWindows::default(), now).await.map_err(failed)?;
+    let states: Vec<(&str, u64)> = states.into_iter().map(|(state, count)| (state.as_str(), count)).collect();
     stdout::text(&if json { lifecycle_json(&states, now) } else { lifecycle_lines(&states) })?;
     Ok(Exit::Yes)
 }

@@ -13,6 +13,7 @@ use crate::domain::daemon_status::{BudgetReport, LaneReport};
 use crate::domain::{FailureKind, ModelRef, Series};
 use crate::outbox::Spend;
 use crate::providers::adapt::Adaptation;
+use crate::storage::claims::AttemptEnd;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -243,7 +244,13 @@ impl LaneState {
                 turn.rest(slot_at, until, attempts, None);
                 Spend::default()
             }
-            OrderOutcome::Finished => {
+            OrderOutcome::Finished { ended } => {
+                // The answer that another daemon got is the model's all the same.
+                match ended {
+                    Some(AttemptEnd::Success) => turn.told(None),
+                    Some(AttemptEnd::Failure(kind)) => turn.told(Some(kind)),
+                    None => {}
+                }
                 turn.settle(slot_at, now);
                 self.idle_since = Some(now);
                 Spend::default()
@@ -369,4 +376,61 @@ impl LaneState {
 /// Index of a series in entries that are sorted by series.
 fn place(entries: &[ScheduledWork], series: &Series) -> Option<usize> {
     entries.binary_search_by(|entry| entry.work.plan.series.cmp(series)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::schedule::SeriesSchedule;
+    use crate::domain::profile::built_in;
+    use crate::measure::measurer::RequestSpec;
+    use crate::storage::WorkItem;
+    use crate::wire::ExchangeLimits;
+    use serde_json::Map;
+
+    fn work() -> Arc<SeriesWork> {
+        let [profile, ..] = built_in();
+        let model = ModelRef::new("groq", "m");
+        let series =
+            Series { model: model.clone(), profile_id: profile.id.clone(), vantage: "main".to_owned() };
+        let question = RequestSpec {
+            profile,
+            role: "published".to_owned(),
+            limits: ExchangeLimits::default(),
+            warm: false,
+        };
+        Arc::new(SeriesWork {
+            plan: SeriesSchedule::new(series, 60, 0.0),
+            item: Arc::new(WorkItem { model, display_name: "M".to_owned(), metadata: Map::new() }),
+            question: Arc::new(question),
+            price: None,
+            counts: true,
+        })
+    }
+
+    /// Looks once a minute, and returns the minutes in which a turn began that another daemon had finished before.
+    fn asked(ended: Option<AttemptEnd>) -> Vec<i64> {
+        let start = DateTime::from_timestamp(1_795_000_020, 0).unwrap();
+        let mut lane = LaneState::new("groq", &DaemonConfig::default(), Spend::default(), start);
+        lane.take(vec![work()], &HashMap::new());
+        let mut asked = Vec::new();
+        for minute in 0..16 {
+            let now = start + TimeDelta::minutes(minute);
+            for order in lane.look(1, now).orders {
+                asked.push(minute);
+                lane.ended(&order, OrderOutcome::Finished { ended }, now);
+            }
+        }
+        asked
+    }
+
+    #[test]
+    fn a_terminal_answer_that_another_daemon_got_counts_here() {
+        let gone = Some(AttemptEnd::Failure(FailureKind::HardModel));
+        assert_eq!(asked(gone), [0, 1, 3, 7, 15], "rarer from the second on");
+        let every_minute: Vec<i64> = (0..16).collect();
+        for ended in [None, Some(AttemptEnd::Success), Some(AttemptEnd::Failure(FailureKind::Timeout))] {
+            assert_eq!(asked(ended), every_minute, "{ended:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::domain::{FailureKind, Slot};
 use crate::outbox::Spend;
 use crate::providers::adapt::Adaptation;
 use crate::providers::allowance::Allowance;
+use crate::storage::claims::AttemptEnd;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 
@@ -80,7 +81,10 @@ pub enum OrderOutcome {
     /// Another daemon works on the slot, or the slot rests, until this time.
     Elsewhere(DateTime<Utc>),
     /// The slot is already complete.
-    Finished,
+    Finished {
+        /// How another daemon's attempt at it ended, if that is known.
+        ended: Option<AttemptEnd>,
+    },
     /// The outbox has no room for another measurement.
     NoRoom(String),
     /// The measurement was not begun after all.

@@ -1,7 +1,7 @@
 //! Measures around the clock: due → claim → intend → measure → accept → send → confirmed. Decisions are pure functions
 //! of known facts and of the time, which is always an argument; the engine around them does the waiting.
 //!
-//! The pure part: [`schedule`], [`pacing`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`],
+//! The pure part: [`schedule`], [`turn_times`], [`pacing`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`],
 //! [`lane_status`], [`roster`], [`series_work`], [`measurement_order`], [`lane_state`]. The [`engine`] starts and
 //! watches one [`lane`] per provider; a lane begins [`order_execution`]s on a [`provider_client`]. [`catalog_policy`]
 //! decides which models are measured, [`store_handle`] is the store that may be unreachable, and [`store_sync`] polls
@@ -40,4 +40,5 @@ pub mod status_file;
 pub mod store_handle;
 pub mod store_sync;
 pub mod telemetry;
+pub mod turn_times;
 pub mod watchdog;

@@ -1,10 +1,11 @@
-//! Keeps where every model is in its lifecycle, hourly; changes of the catalog through this program keep their own
+//! Keeps where every model is in its lifecycle and in the ranking, hourly; changes of the catalog through this program keep their own
 //! models at once. One of several daemons does it for all.
 
 use crate::daemon::owner_id;
 use crate::daemon::store_handle::StoreHandle;
 use crate::storage::StoreError;
 use crate::storage::lifecycle::{self, AttemptWindows};
+use crate::storage::rankings::{self, RankingWindows};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -25,7 +26,7 @@ const SETTLED_TICKS: u32 = 6;
 /// Runs until its task is aborted. `tick` is that of the schedule.
 pub async fn run(store_handle: Arc<StoreHandle>, tick: Duration) {
     sleep(tick.saturating_mul(SETTLED_TICKS).min(LOOK)).await;
-    let (owner, mut windows) = (owner_id::unique(), AttemptWindows::default());
+    let (owner, mut windows) = (owner_id::unique(), (AttemptWindows::default(), RankingWindows::default()));
     let mut done: Option<Instant> = None;
     loop {
         if done.is_none_or(|at| at.elapsed() >= EVERY) {
@@ -43,7 +44,7 @@ pub async fn run(store_handle: Arc<StoreHandle>, tick: Duration) {
 async fn turn(
     store_handle: &Arc<StoreHandle>,
     owner: &str,
-    windows: &mut AttemptWindows,
+    (attempts, rankings): &mut (AttemptWindows, RankingWindows),
 ) -> Result<bool, StoreError> {
     // Not through `ask`: the first count of a large history may take longer than its deadline.
     let store = store_handle.store().await?;
@@ -51,7 +52,8 @@ async fn turn(
         return Ok(false);
     }
     let now = store.server_time().await?;
-    let states = lifecycle::refresh(&*store, windows, now).await?;
+    let states = lifecycle::refresh(&*store, attempts, now).await?;
+    rankings::refresh(&*store, rankings, now).await?;
     debug!(models = states.values().sum::<u64>(), "the models' lifecycle is kept");
     Ok(true)
 }

@@ -14,8 +14,9 @@ use crate::measure::measurer::AttemptResult;
 use crate::outbox::{CallIntent, OutboxError, Spend};
 use crate::providers::adapt::Adaptation;
 use crate::storage::StoreError;
-use crate::storage::claims::{ClaimResult, Grant, JobOutcome, SlotClaim};
+use crate::storage::claims::{AttemptEnd, ClaimResult, Grant, JobOutcome, SlotClaim};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinError;
@@ -69,14 +70,16 @@ impl OrderExecution<'_> {
         let attempt = held.as_ref().map_or(self.order.attempt, |held| held.grant.attempt);
         if self.has_its_row(held.as_ref(), attempt).await {
             self.settle(held, JobOutcome::Success).await;
-            return OrderOutcome::Finished;
+            return OrderOutcome::Finished { ended: Some(AttemptEnd::Success) };
         }
-        let intent = match self.intend(held.as_ref()).await {
+        let work = &self.order.work;
+        let endpoint = client.endpoint(&work.item, &work.question).fields();
+        let intent = match self.intend(held.as_ref(), &endpoint).await {
             Ok(intent) => intent,
             Err(end) => return end,
         };
         self.lane.shared.events.tell(DaemonEvent::Started { slot: self.order.slot.clone(), attempt });
-        let Some(mut measured) = self.measure(client).await else {
+        let Some(mut measured) = self.measure(client, &endpoint).await else {
             // The intent stays open: the next start finds it and records that this call was interrupted.
             self.release(held).await;
             return OrderOutcome::NotBegun;
@@ -128,9 +131,12 @@ impl OrderExecution<'_> {
             }
             // The catalog cancelled the measuring; a trial of the model needs no lease.
             Ok(ClaimResult::Cancelled) if !self.order.work.counts => Ok(None),
-            Ok(ClaimResult::Finished | ClaimResult::Cancelled) => Err(OrderOutcome::Finished),
+            Ok(ClaimResult::Finished { ended }) => Err(OrderOutcome::Finished { ended }),
+            Ok(ClaimResult::Cancelled) => Err(OrderOutcome::Finished { ended: None }),
             // Another series has the same id; a retry cannot help.
-            Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => Err(OrderOutcome::Finished),
+            Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => {
+                Err(OrderOutcome::Finished { ended: None })
+            }
             Err(_) => Ok(None),
         }
     }
@@ -147,7 +153,11 @@ impl OrderExecution<'_> {
         rows.is_ok_and(|rows| !rows.is_empty())
     }
 
-    async fn intend(&self, held: Option<&HeldLease>) -> Result<CallIntent, OrderOutcome> {
+    async fn intend(
+        &self,
+        held: Option<&HeldLease>,
+        endpoint: &Map<String, Value>,
+    ) -> Result<CallIntent, OrderOutcome> {
         let shared = &self.lane.shared;
         if shared.stop.is_cancelled() {
             self.release_grant(held).await;
@@ -155,6 +165,7 @@ impl OrderExecution<'_> {
         }
         let mut stamps = row_annotations::fields(&self.order.slot, &shared.owner);
         stamps.insert("sample_role".to_owned(), self.order.work.question.role.clone().into());
+        stamps.extend(endpoint.clone());
         let intent = CallIntent {
             id: ulid::Ulid::generate().to_string(),
             series: self.order.slot.series.clone(),
@@ -173,7 +184,11 @@ impl OrderExecution<'_> {
     }
 
     /// Measures under the hard deadline; `None` if the process is told to end in the meantime.
-    async fn measure(&self, client: Arc<dyn ProviderClient>) -> Option<MeasuredAttempts> {
+    async fn measure(
+        &self,
+        client: Arc<dyn ProviderClient>,
+        endpoint: &Map<String, Value>,
+    ) -> Option<MeasuredAttempts> {
         let (work, learned) = (Arc::clone(&self.order.work), self.learned().await);
         let (began_at, begun) = (self.lane.shared.clock.now(), Instant::now());
         let deadline = self.lane.shared.daemon_config.deadline;
@@ -187,7 +202,7 @@ impl OrderExecution<'_> {
             }
         };
         let without = |kind, message: &str| {
-            vec![row_annotations::ended_without_row(self.order, kind, message, began_at)]
+            vec![row_annotations::ended_without_row(self.order, endpoint, kind, message, began_at)]
         };
         let (outcomes, attempts) = match ended {
             Ok(Ok(attempts)) => {

@@ -5,8 +5,9 @@ use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
 use crate::measure::clock_thread::ClockThread;
 use crate::measure::decode_thread::DecodeThread;
-use crate::measure::measurer::{AttemptResult, Measurer, RequestSpec, Target};
+use crate::measure::measurer::{self, AttemptResult, Measurer, RequestSpec, Target};
 use crate::providers::adapt::Adaptation;
+use crate::providers::endpoint::RouteEndpoint;
 use crate::providers::route::ProviderRoute;
 use crate::storage::WorkItem;
 use async_trait::async_trait;
@@ -23,6 +24,9 @@ pub trait ProviderClient: Send + Sync {
         question: &RequestSpec,
         learned: Vec<Adaptation>,
     ) -> Vec<AttemptResult>;
+
+    /// The endpoint to which the measurement's requests go, for the row of one that ends without an answer.
+    fn endpoint(&self, item: &WorkItem, question: &RequestSpec) -> RouteEndpoint;
 }
 
 /// Opens clients of providers.
@@ -73,6 +77,15 @@ impl MeasuringClient {
         };
         Ok(Self { route: opened.route, measurer, _keep: opened.keep })
     }
+
+    fn target(&self, item: &WorkItem, learned: Vec<Adaptation>) -> Target {
+        Target {
+            model: item.model.clone(),
+            route: Arc::clone(&self.route),
+            metadata: item.metadata.clone(),
+            learned,
+        }
+    }
 }
 
 #[async_trait]
@@ -83,12 +96,10 @@ impl ProviderClient for MeasuringClient {
         question: &RequestSpec,
         learned: Vec<Adaptation>,
     ) -> Vec<AttemptResult> {
-        let subject = Target {
-            model: item.model.clone(),
-            route: Arc::clone(&self.route),
-            metadata: item.metadata.clone(),
-            learned,
-        };
-        self.measurer.measure(&subject, question, None).await
+        self.measurer.measure(&self.target(item, learned), question, None).await
+    }
+
+    fn endpoint(&self, item: &WorkItem, question: &RequestSpec) -> RouteEndpoint {
+        measurer::route_endpoint(&self.target(item, Vec::new()), question)
     }
 }

@@ -62,9 +62,11 @@ pub fn verdict(outcomes: &[Outcome]) -> AttemptVerdict {
     }
 }
 
-/// The row of a measurement that panicked or missed its deadline and left no row.
+/// The row of a measurement that panicked or missed its deadline and left no row. `endpoint` are the fields that name the
+/// endpoint of its request.
 pub fn ended_without_row(
     order: &MeasurementOrder,
+    endpoint: &Map<String, Value>,
     kind: FailureKind,
     message: &str,
     began_at: DateTime<Utc>,
@@ -76,10 +78,10 @@ pub fn ended_without_row(
         "benchmark_profile_id": order.slot.series.profile_id,
         "sample_role": order.work.question.role,
         "attempt": order.attempt,
-        "route_endpoint_tag": model.endpoint_tag(),
         "measured_by": measured_by(),
     });
-    let extra = extra.as_object().cloned().unwrap_or_default();
+    let mut extra = extra.as_object().cloned().unwrap_or_default();
+    extra.extend(endpoint.clone());
     Outcome::Failure(Box::new(Failure {
         id: ulid::Ulid::generate().to_string(),
         provider: model.provider.clone(),

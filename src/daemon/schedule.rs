@@ -1,8 +1,10 @@
-//! Decides which series are due, and when the others become due. Every series has a turn in each slot of its cadence,
-//! at its own moment within the slot, so that a large catalog is spread over the cadence. Pure. All due series are
-//! sorted by age before as many are taken as there is room for. Missed turns are not made up: after a pause each series
-//! has one turn, not one for each missed slot.
+//! Decides which series are due, and when the others become due. Every series has a turn in a slot of its cadence, at
+//! its own moment ([`turn_times`]), so that a large catalog is spread over the cadence. Pure. All due series are sorted
+//! before as many are taken as there is room for: those that had a turn in this block of the day on the fewest of the
+//! last seven days first, then by age. Missed turns are not made up: after a pause each series has one turn, not one for
+//! each missed slot.
 
+use crate::daemon::turn_times::{self, BlockDays};
 use crate::domain::FailureKind;
 use crate::domain::clock_skew;
 use crate::domain::slot::{self, Series, Slot};
@@ -30,9 +32,10 @@ pub fn is_terminal(kind: FailureKind) -> bool {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesSchedule {
     pub series: Series,
-    /// Seconds from turn to turn, at least 1.
+    /// Seconds of a slot, at least 1.
     pub cadence_seconds: u32,
-    /// From the beginning of a slot to the series' own moment in it.
+    /// The series' own moment: from the beginning of a slot where turns are a cadence apart, else from 1970 to the first
+    /// of the steps between turns.
     pub phase: TimeDelta,
 }
 
@@ -55,6 +58,15 @@ impl SeriesSchedule {
 
     fn cadence(&self) -> TimeDelta {
         TimeDelta::seconds(self.cadence_seconds.into())
+    }
+
+    /// The time of the turn of a slot that nobody worked on, or of a later one where the slot has none. A series that is
+    /// overdue by a quarter of its cadence does not wait for its moment, and comes back to it within a few turns.
+    fn opens(&self, slot_at: DateTime<Utc>, finished: Option<DateTime<Utc>>) -> DateTime<Utc> {
+        let moment = turn_times::first_from(slot_at, self.cadence_seconds, self.phase);
+        let patience = turn_times::step(self.cadence_seconds).max(self.cadence() * 5 / 4);
+        let overdue = finished.map(|at| (at + patience).max(slot_at));
+        overdue.map_or(moment, |at| at.min(moment))
     }
 }
 
@@ -81,6 +93,8 @@ pub struct SeriesProgress {
     pub attempts: u32,
     /// Terminal answers in a row: the model does not exist, or cannot be measured so.
     pub terminal: u32,
+    /// The days on which it had a turn in each block of the day, as far as this process knows.
+    pub days: BlockDays,
 }
 
 impl SeriesProgress {
@@ -104,7 +118,9 @@ impl SeriesProgress {
             finished_at: Some(now),
             attempts,
             terminal: self.terminal,
+            days: self.days,
         };
+        self.days.add(now);
     }
 
     /// Defers the slot until `until`; its attempt number `attempts` ended at `finished_at`, if one did.
@@ -115,6 +131,9 @@ impl SeriesProgress {
         attempts: u32,
         finished_at: Option<DateTime<Utc>>,
     ) {
+        if let Some(at) = finished_at {
+            self.days.add(at);
+        }
         let finished_at = finished_at.or(self.finished_at);
         *self = Self {
             slot_at: Some(slot_at),
@@ -123,6 +142,7 @@ impl SeriesProgress {
             finished_at,
             attempts,
             terminal: self.terminal,
+            days: self.days,
         };
     }
 
@@ -162,17 +182,17 @@ pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> 
     let known = turn.slot_at.filter(|slot_at| !clock_skew::is_ahead(*slot_at, now));
     // An end in the future was recorded under a clock that was ahead.
     let finished_at = turn.finished_at.filter(|at| *at <= now);
+    let next_slot = |slot_at: DateTime<Utc>| slot_at + plan.cadence();
     let opens_at = match known {
         // The clock went back a little: a slot in the future is as complete as the present one.
-        Some(worked) if worked >= starts_at && turn.settled => worked + plan.cadence() + plan.phase,
+        Some(worked) if worked >= starts_at && turn.settled => plan.opens(next_slot(worked), finished_at),
         Some(worked) if worked >= starts_at => turn.not_before.unwrap_or(worked).max(worked),
-        // A series that is overdue does not wait for its moment.
         _ => match finished_at {
             // The slot is in the future because the clock was set back since: its measurement was this slot's turn.
             Some(finished) if known != turn.slot_at && finished >= starts_at => {
-                starts_at + plan.cadence() + plan.phase
+                plan.opens(next_slot(starts_at), finished_at)
             }
-            Some(finished) => (starts_at + plan.phase).min((finished + plan.cadence()).max(starts_at)),
+            Some(_) => plan.opens(starts_at, finished_at),
             None => starts_at,
         },
     };
@@ -185,7 +205,7 @@ pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> 
 /// The result of one look at many series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SchedulePass {
-    /// Numbers of the series to work on now, stalest first, up to the requested count.
+    /// Numbers of the series to work on now, the most urgent first, up to the requested count.
     pub chosen: Vec<usize>,
     /// Number of due series, chosen or not.
     pub due: usize,
@@ -195,8 +215,9 @@ pub struct SchedulePass {
     pub next_at: Option<DateTime<Utc>>,
 }
 
-/// Takes the stalest `most` of the due series. Each series has a number chosen by the caller. Series without any
-/// finished attempt come first.
+/// Takes as many of the due series as there is room for: those first whose present block of the day is the thinnest, so
+/// that an outage of some hours is made good in the same hours of the next days, and of these the stalest. Each series
+/// has a number chosen by the caller. Series without any finished attempt come first.
 pub fn pass<'a>(
     series: impl IntoIterator<Item = (usize, &'a SeriesSchedule, &'a SeriesProgress)>,
     now: DateTime<Utc>,
@@ -206,18 +227,20 @@ pub fn pass<'a>(
     let mut ripe = Vec::new();
     for (place, plan, turn) in series {
         match due(plan, turn, now) {
-            DueTime::Since(since) => ripe.push((turn.finished_at, since, place)),
+            DueTime::Since(since) => {
+                ripe.push((turn.days.thinness(now), turn.finished_at, since, place));
+            }
             DueTime::At(at) => pass.next_at = Some(pass.next_at.map_or(at, |next| next.min(at))),
         }
     }
     pass.due = ripe.len();
-    pass.due_since = ripe.iter().map(|(_, since, _)| *since).min();
+    pass.due_since = ripe.iter().map(|(_, _, since, _)| *since).min();
     if most < ripe.len() && most > 0 {
         ripe.select_nth_unstable(most - 1);
     }
     ripe.truncate(most);
     ripe.sort_unstable();
-    pass.chosen = ripe.into_iter().map(|(_, _, place)| place).collect();
+    pass.chosen = ripe.into_iter().map(|(.., place)| place).collect();
     pass
 }
 

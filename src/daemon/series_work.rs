@@ -3,11 +3,13 @@
 use crate::daemon::catalog_policy::ROLE;
 use crate::daemon::roster::ProviderRoster;
 use crate::daemon::schedule::{self, SeriesProgress, SeriesSchedule};
+use crate::daemon::turn_times::BlockDays;
 use crate::domain::daemon_config::{DaemonConfig, Price};
-use crate::domain::{FailureKind, ModelRef, Series};
+use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::storage::WorkItem;
 use crate::storage::claims::{JobState, JobStatus, PROBE};
+use crate::storage::rankings::{KeptLane, ModelRanking};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -87,30 +89,56 @@ pub const AFTER_A_CRASH: TimeDelta = TimeDelta::seconds(15);
 /// A series' progress according to the store. A lease of `owner` itself, if that has a name, was left by a dead
 /// process, because the store is not asked about this one's own work; it blocks the slot for `rest` from its start.
 /// Times written under a clock ahead of `now` are ignored.
-pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<Utc>) -> SeriesProgress {
+pub fn turn(
+    job: &JobState,
+    owner: Option<&str>,
+    rest: TimeDelta,
+    mut days: BlockDays,
+    now: DateTime<Utc>,
+) -> SeriesProgress {
     let settled = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
     let leased = job.lease.as_ref().filter(|_| job.status == JobStatus::Running);
     let until = leased.map(|lease| match job.started_at {
         Some(began) if Some(lease.owner.as_str()) == owner => lease.expires_at.min(began + rest),
         _ => lease.expires_at,
     });
+    let finished_at = job.finished_at.or(job.last_success_at);
+    let known = [job.last_success_at, finished_at].into_iter().flatten();
+    known.filter(|at| *at <= now).for_each(|at| days.add(at));
     SeriesProgress {
         slot_at: job.slot_at,
         settled,
         not_before: until.or(job.not_before).filter(|_| !settled && !job.is_ahead(now)),
-        finished_at: job.finished_at.or(job.last_success_at),
+        finished_at,
         attempts: job.slot_attempts,
         terminal: terminal(job),
+        days,
     }
+}
+
+/// The days of each lane of measurement, as they were counted for the ranking: of a model, and of each of its endpoints.
+pub fn block_days(rankings: &[ModelRanking]) -> HashMap<ModelRef, BlockDays> {
+    let mut days = HashMap::new();
+    for ModelRanking { model, counted_at, lanes } in rankings {
+        let of = |lane: &KeptLane| BlockDays::counted(lane.block_days, *counted_at);
+        let mut lanes: Vec<&KeptLane> = lanes.iter().collect();
+        // A model that changed its endpoint or its quantization has older lanes; the one with the most samples is its own.
+        lanes.sort_by_key(|lane| lane.samples);
+        for lane in lanes {
+            days.insert(model.clone(), of(lane));
+            if let Some(tag) = lane.endpoint_tag.as_deref().filter(|_| model.is_routed()) {
+                days.insert(model.pinned(tag), of(lane));
+            }
+        }
+    }
+    days
 }
 
 /// Terminal answers in a row, as far as the job says: it counts failures of any kind and names the last one, so that no
 /// more than the fewest that make a series rarer are taken from it. A dead letter of the Python runner, which counts none,
 /// had its attempts and was asked no more.
 fn terminal(job: &JobState) -> u32 {
-    let named = |kind: &&FailureKind| job.error_kind.as_deref() == Some(kind.as_str());
-    let kind = FailureKind::ALL.iter().find(named);
-    match (kind.is_some_and(|kind| schedule::is_terminal(*kind)), job.status) {
+    match (job.failure_kind().is_some_and(schedule::is_terminal), job.status) {
         (false, _) => 0,
         (true, JobStatus::DeadLetter) if job.slot_at.is_none() => schedule::ENOUGH,
         (true, _) => job.failures.min(schedule::ENOUGH),
@@ -147,8 +175,10 @@ mod tests {
             error_kind: None,
             error_message: None,
         };
-        let waits =
-            |owner| (turn(&job, owner, AFTER_A_CRASH, began).not_before.unwrap() - began).num_seconds();
+        let waits = |owner| {
+            (turn(&job, owner, AFTER_A_CRASH, BlockDays::default(), began).not_before.unwrap() - began)
+                .num_seconds()
+        };
         assert_eq!((waits(Some("h:1")), waits(Some("h:2")), waits(None)), (15, 3600, 3600));
     }
 

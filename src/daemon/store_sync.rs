@@ -14,6 +14,7 @@ use crate::domain::daemon_status::{DaemonStatus, LaneReport};
 use crate::domain::profile::built_in;
 use crate::domain::{ModelRef, Series};
 use crate::storage::StoreError;
+use crate::storage::claims::JobState;
 use crate::storage::health::{Cadences, Heartbeat};
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -245,11 +246,19 @@ impl StoreSync {
                 Err(StoreError::Unavailable(_)) if self.recalled => return Ok(HashMap::new()),
                 jobs => jobs?,
             };
+        // How full the blocks of the day are decides which series come first, and nothing else.
+        let rankings = store_handle.ask(|store| async move { store.rankings().await }).await;
+        let block_days = series_work::block_days(&rankings.unwrap_or_default());
         let rest = if self.once { TimeDelta::zero() } else { series_work::AFTER_A_CRASH };
         let (vantage, owner) = (&self.shared.daemon_config.vantage, Some(self.shared.owner.as_str()));
         let now = self.shared.clock.now();
         let ours = jobs.into_iter().filter(|job| job.series.vantage == *vantage);
-        Ok(ours.map(|job| (job.series.clone(), series_work::turn(&job, owner, rest, now))).collect())
+        let turn = |job: JobState| {
+            let known = block_days.get(&job.series.model).copied().unwrap_or_default();
+            let turn = series_work::turn(&job, owner, rest, known, now);
+            (job.series, turn)
+        };
+        Ok(ours.map(turn).collect())
     }
 
     /// Cadences of the measured models. Health rows describe the published series.

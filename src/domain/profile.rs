@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The id of the profile whose rows are published and compared.
+pub const DEFAULT_PROFILE: &str = "cloud-default-v1";
+
 /// The prompt of all published profiles; changing a letter of it starts a new series.
 pub const PUBLISHED_PROMPT: &str = "Tell a long and happy story about the history of the world.";
 
@@ -98,7 +101,7 @@ pub fn built_in() -> [Profile; 3] {
         receipts: false,
     };
     [
-        profile("default", "cloud-default-v1", 64, true),
+        profile("default", DEFAULT_PROFILE, 64, true),
         profile("long", "cloud-long-v1", 512, false),
         profile("reasoning", "cloud-reasoning-v1", 2048, false),
     ]

@@ -11,7 +11,7 @@ use crate::measure::judge::{RecordingVerdict, judge};
 use crate::measure::outcome_row::{self, AttemptSpec};
 use crate::providers::adapt::{self, Adaptation};
 use crate::providers::allowance::Allowance;
-use crate::providers::endpoint;
+use crate::providers::endpoint::{self, RouteEndpoint};
 use crate::providers::route::{PreparedRequest, ProviderRoute};
 use crate::wire::{ExchangeLimits, exhaustion};
 use serde_json::{Map, Value};
@@ -170,6 +170,11 @@ impl Measurer {
         let outcome = outcome_row::failure(spec, FailureDetail { message, ..fault }, None, None);
         AttemptResult { outcome, learned: None, allowance: None }
     }
+}
+
+/// The endpoint to which a measurement's requests go.
+pub fn route_endpoint(subject: &Target, question: &RequestSpec) -> RouteEndpoint {
+    subject.route.endpoint(&ask(subject, &question.profile))
 }
 
 /// Builds the request for this model from the profile.

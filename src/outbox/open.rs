@@ -9,7 +9,7 @@ use crate::domain::{Failure, FailureKind, FailureStage, Outcome, failure, slot};
 use crate::storage::sqlite::library_version;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rusqlite::{Connection, OpenFlags, Transaction};
-use serde_json::json;
+use serde_json::{Map, json};
 use std::path::Path;
 
 /// Two payloads of the usual size fit into a page.
@@ -239,7 +239,7 @@ fn interrupted(intent: &CallIntent) -> Outcome {
     let (provider, model) = (&series.model.provider, series.model.served_id());
     let stage = FailureStage::Request;
     let normalized = failure::normalize(message);
-    let mut extra = stamps.clone();
+    let mut extra = Map::new();
     for (name, value) in [
         ("run_ts", json!(at.to_rfc3339_opts(SecondsFormat::Millis, true))),
         ("benchmark_profile_id", json!(series.profile_id)),
@@ -250,6 +250,8 @@ fn interrupted(intent: &CallIntent) -> Outcome {
     ] {
         extra.insert(name.to_owned(), value);
     }
+    // The endpoint among them is the request's own; intents of older versions have none.
+    extra.extend(stamps.clone());
     Outcome::Failure(Box::new(Failure {
         id: format!("interrupted-{id}"),
         provider: provider.clone(),

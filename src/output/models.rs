@@ -4,8 +4,8 @@
 use super::catalog_changes::{self, ChangeView};
 use super::list_report::{Column, ListReport};
 use super::view::ReportView;
-use super::{csv as cells, json as document, run_report, text, units};
-use crate::domain::publication::{LaneCoverage, RankingPlace};
+use super::{csv as cells, json as document, ranking, run_report, text, units};
+use crate::domain::publication::LaneRanking;
 use crate::domain::window::ago;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -53,45 +53,6 @@ struct ModelListDocument<'a> {
     models: &'a [ModelRow],
 }
 
-/// The coverage of a lane's published rows, and what keeps it from the next place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RankingView {
-    /// The lane's endpoint; `None` if its rows name none.
-    pub endpoint_tag: Option<String>,
-    /// The lane's quantization, if it is stated.
-    pub quantization: Option<String>,
-    pub coverage: LaneCoverage,
-    /// Sentences for people.
-    pub missing: Vec<String>,
-}
-
-impl RankingView {
-    fn json(&self) -> Value {
-        let LaneCoverage { samples, span, dates, blocks } = self.coverage;
-        json!({
-            "endpoint_tag": self.endpoint_tag,
-            "quantization": self.quantization,
-            "place": self.coverage.place().map(RankingPlace::as_str),
-            "samples": samples,
-            "span_seconds": span.num_seconds(),
-            "dates": dates,
-            "blocks": blocks,
-            "missing": self.missing,
-        })
-    }
-
-    fn line(&self) -> String {
-        let lane = [&self.endpoint_tag, &self.quantization].into_iter().flatten();
-        let lane = lane.map(|word| text::one_line(word)).collect::<Vec<_>>().join(" ");
-        let lane = if lane.is_empty() { lane } else { format!("{lane}: ") };
-        let place = self.coverage.place().map_or("no place yet", RankingPlace::as_str);
-        let place = format!("{lane}{place}");
-        let next = self.coverage.next().map(|next| format!("; for {}: ", next.as_str()));
-        let next = next.filter(|_| !self.missing.is_empty()).unwrap_or_else(|| "; ".to_owned());
-        if self.missing.is_empty() { place } else { format!("{place}{next}{}", self.missing.join(", ")) }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelDetails {
     pub row: ModelRow,
@@ -100,7 +61,7 @@ pub struct ModelDetails {
     /// The key under which readers draw it with other providers' models, and since when.
     pub identity: Option<(String, DateTime<Utc>)>,
     /// How far each of its lanes is from a place in the dashboard's ranking.
-    pub rankings: Vec<RankingView>,
+    pub rankings: Vec<LaneRanking>,
     /// The newest changes of the model.
     pub changes: Vec<ChangeView>,
 }
@@ -296,7 +257,7 @@ fn details_lines(details: &ModelDetails, now: DateTime<Utc>, view: &ReportView) 
     let fields = details.entry.iter().filter(|(name, _)| !matches!(name.as_str(), "provider" | "model_id"));
     let fields: Vec<(&str, String)> =
         fields.map(|(name, value)| (name.as_str(), text::one_line(&plain(value)))).collect();
-    let ranking = details.rankings.iter().map(|ranking| ("ranking", ranking.line()));
+    let ranking = details.rankings.iter().map(|lane| ("ranking", ranking::line(lane)));
     for (title, value) in freshness.into_iter().chain(figures).chain(ranking).chain(identity).chain(fields) {
         lines.extend(text::wrap(&format!("{}: {value}", text::escape(title)), width, 2));
     }
@@ -326,7 +287,7 @@ fn plain(value: &Value) -> String {
 pub fn stories_json(stories: &[ModelDetails], now: DateTime<Utc>) -> String {
     let details = |details: &ModelDetails| {
         let changes: Vec<Value> = details.changes.iter().map(catalog_changes::change).collect();
-        let rankings: Vec<Value> = details.rankings.iter().map(RankingView::json).collect();
+        let rankings: Vec<Value> = details.rankings.iter().map(ranking::json).collect();
         let identity = details.identity.as_ref();
         let identity = identity
             .map(|(key, since)| json!({ "canonical_key": key, "effective_from": document::time(*since) }));

@@ -1,12 +1,13 @@
 //! Snapshots of the catalog's output at several widths, and checks of the documents against their schemas.
 
 use super::catalog_changes::{self, BatchView, ChangeView};
-use super::models::{self, ModelDetails, ModelRow, ModelsTableOptions, RankingView};
+use super::models::{self, ModelDetails, ModelRow, ModelsTableOptions};
 use super::schema_check::violations;
 use super::snapshots::{assert_picture, view};
 use super::text;
 use crate::domain::Batch;
-use crate::domain::publication::{LaneCoverage, RankingPlace};
+use crate::domain::ModelRef;
+use crate::domain::publication::{LaneCoverage, LaneRanking};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -130,9 +131,9 @@ fn details() -> ModelDetails {
     let identity = Some(("gpt-4.5".to_owned(), now() - TimeDelta::days(3)));
     let times = (0..30).map(|hours| now() - TimeDelta::hours(hours));
     let coverage = LaneCoverage::of(times, now());
-    let missing = coverage.missing(RankingPlace::Official);
     let (endpoint_tag, quantization) = (Some("openai/direct".to_owned()), None);
-    let rankings = vec![RankingView { endpoint_tag, quantization, coverage, missing }];
+    let model = ModelRef::new("openai", "gpt-4.5-preview");
+    let rankings = vec![LaneRanking { model, endpoint_tag, quantization, coverage }];
     ModelDetails { row, entry: fields(&entry), identity, rankings, changes: changes() }
 }
 

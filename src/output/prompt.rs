@@ -1,11 +1,12 @@
 //! Asks the user at the terminal. Questions go to stderr, so that stdout stays data.
 
+use super::keys::KeyReader;
 use super::picker::{Picker, PickerItem, PickerStep};
 use super::text;
 use dialoguer::console::Term;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use std::io::{self, IsTerminal};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// True if a user can be asked: both stdin and stderr are terminals.
 pub fn possible() -> bool {
@@ -61,10 +62,10 @@ pub fn choose(title: &str, choices: &[PickerItem], many: bool) -> io::Result<Vec
     })?;
     let terminal = Term::stderr();
     let mut picker = Picker::new(title, choices, many);
-    let mut drawn = Vec::new();
+    let (mut keys, mut drawn) = (KeyReader::default(), Vec::new());
     let answer = loop {
         redraw(&terminal, &picker, &mut drawn)?;
-        match terminal.read_key_raw().map(|key| picker.press(&key)) {
+        match keys.next().map(|key| picker.press(&key)) {
             Ok(PickerStep::On) => {}
             Ok(PickerStep::Taken) => break Ok(picker.taken()),
             Ok(PickerStep::Left) => break Ok(Vec::new()),
@@ -98,8 +99,20 @@ fn wipe(terminal: &Term, drawn: &[String]) -> io::Result<()> {
     terminal.clear_last_lines(rows)
 }
 
-/// The terminal's modes before the present question, if there is one.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+/// The terminal's modes around questions.
+struct PromptModes {
+    /// Those before the present question, if there is one.
+    before: Option<Termios>,
+    /// True once a question was abandoned: then no other begins, whose modes nobody would take back.
+    left: bool,
+}
+
+/// Locked while modes change, so that a question is either not begun or known when it is abandoned.
+static MODES: Mutex<PromptModes> = Mutex::new(PromptModes { before: None, left: false });
+
+fn modes() -> MutexGuard<'static, PromptModes> {
+    MODES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Makes Ctrl-C an ordinary key while a question is open: between two reads of a key it would be a signal that
 /// the question does not see. Drops input typed before the question, because it does not answer it. Restores
@@ -109,29 +122,36 @@ struct PromptGuard;
 impl PromptGuard {
     /// `change` sets the modes that the question needs.
     fn begin(change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
+        let mut modes = modes();
+        if modes.left {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let before = tcgetattr(io::stdin())?;
         let mut during = before.clone();
         change(&mut during);
         tcsetattr(io::stdin(), OptionalActions::Flush, &during)?;
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        modes.before = Some(before);
         Ok(Self)
     }
 }
 
 impl Drop for PromptGuard {
     fn drop(&mut self) {
-        give_back();
+        give_back(&mut modes());
     }
 }
 
 /// Abandons an open question: restores the terminal's modes and its cursor.
 pub fn leave() {
-    give_back();
+    let mut modes = modes();
+    modes.left = true;
+    give_back(&mut modes);
+    drop(modes);
     drop(Term::stderr().show_cursor());
 }
 
-fn give_back() {
-    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+fn give_back(modes: &mut PromptModes) {
+    let before = modes.before.take();
     // Restoring fails only if the terminal has gone, and then it does not matter.
     let _ = before.map(|before| tcsetattr(io::stdin(), OptionalActions::Drain, &before));
 }

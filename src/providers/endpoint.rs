@@ -22,7 +22,7 @@ pub struct RouteEndpoint {
     /// The stated quantization in lower case.
     pub quantization: Option<String>,
     /// The name under which the pinned endpoint's provider answers, if it is known.
-    provider_name: Option<String>,
+    pub provider_name: Option<String>,
 }
 
 /// The endpoint that answered.
@@ -35,6 +35,16 @@ pub struct AnsweringEndpoint {
 }
 
 impl RouteEndpoint {
+    /// The fields of a row that name the endpoint.
+    pub fn fields(&self) -> Map<String, Value> {
+        let fields = json!({
+            "transport_provider": self.transport_provider,
+            "route_endpoint_tag": self.tag,
+            "quantization": self.quantization,
+        });
+        fields.as_object().cloned().unwrap_or_default()
+    }
+
     /// The endpoint of a request to `host`. `region` is the one that the request goes to, if the host has regions.
     pub fn of(host: &Host, region: Option<&str>, ask: &GenerationRequest) -> Self {
         let fact = |name: &str| ask.metadata.get(name).and_then(Value::as_str).and_then(stated);

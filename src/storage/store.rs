@@ -18,6 +18,7 @@ use super::outcomes::OutcomeSink;
 use super::overview::OverviewStore;
 use super::posts::PostStore;
 use super::posts::ingest_keys::IngestKeyStore;
+use super::rankings::RankingStore;
 use async_trait::async_trait;
 
 /// The additional calls for operators.
@@ -36,6 +37,7 @@ pub trait Store:
     + HealthStore
     + StandingStore
     + LifecycleStore
+    + RankingStore
     + IdentityStore
     + ChoreStore
     + PostStore

@@ -7,6 +7,7 @@ use crate::support::peers::{self, Mongod};
 use crate::support::{Home, PATIENCE};
 use llmbench::domain::ModelRef;
 use llmbench::storage::CollectionNames;
+use llmbench::storage::history::{HistoryFilter, RunSeries};
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -154,4 +155,37 @@ async fn without_its_index_nothing_is_scanned_and_the_way_out_is_named() {
     let served = served.with("--no-init").killed_and_started_again();
     served.until_said("llmbench db init");
     assert_eq!(served.post("/ingest", &posts().0).status, 200);
+}
+
+/// An operator who names the endpoint of a runner's rows later, or names another one, does not make a repeated post another
+/// row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_is_repeated_after_its_endpoint_was_named_is_the_same_row() {
+    for on_mongo in [false, true] {
+        let mut served =
+            if on_mongo { on_mongod().await.0 } else { Served::on_sqlite(&["--rate", "100000"]).await };
+        let (run, failure) = posts();
+        let batch = json!([run, failure]);
+        for tag in [None, Some("bedrock/us-east-1"), Some("bedrock/eu")] {
+            if let Some(tag) = tag {
+                served =
+                    served.with("--endpoint-tag").with(&format!("bedrock={tag}")).killed_and_started_again();
+            }
+            let answer = served.post("/ingest/batch", &batch);
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let results = answer.json()["results"].clone();
+            let words: Vec<&Value> = results.as_array().unwrap().iter().map(|one| &one["status"]).collect();
+            assert_eq!(words, ["accepted", "accepted"], "{tag:?}: {answer:?}");
+        }
+        let store = served.store().await;
+        let rows = store.runs(&HistoryFilter::default(), RunSeries::Published, 10).await.unwrap();
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        // What is different otherwise is another row, and still refused.
+        let id = json!("01K1J0000000000000000000TG");
+        let named = with(run.clone(), "_id", id.clone());
+        let other = with(named.clone(), "output_tokens", json!(61));
+        let answer = served.post("/ingest/batch", &json!([named, other])).json();
+        assert_eq!(answer["results"][0]["status"], "accepted", "{answer}");
+        assert_eq!(answer["results"][1]["error"]["code"], "conflict", "{answer}");
+    }
 }

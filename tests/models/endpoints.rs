@@ -6,28 +6,35 @@ use crate::stores::backend::{Backend, Kind};
 use llmbench::simulator::{self, RunningSimulator};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::process::Command;
 
 const MODEL: &str = "openrouter:sim/early-stop";
 
-/// An office whose router is the simulator's.
-struct Router {
-    office: Office,
+/// An office whose router, and whose groq, are the simulator's.
+pub struct Router {
+    pub office: Office,
     simulator: RunningSimulator,
 }
 
 impl Router {
-    fn new(backend: Backend) -> Self {
+    pub fn new(backend: Backend) -> Self {
         Self { office: Office::new(backend), simulator: simulator::start_in_process().unwrap() }
     }
 
-    fn say(&self, arguments: &[&str]) -> Said {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.office.any(arguments);
         command.env("OPENROUTER_BASE_URL", format!("{}/openrouter/api/v1", self.simulator.base_url()));
         command.env("OPENROUTER_API_KEY", "canary-of-the-router").env("LLMBENCH_LISTEN", "none");
-        Said::of(command)
+        command.env("GROQ_BASE_URL", format!("{}/groq", self.simulator.base_url()));
+        command.env("GROQ_API_KEY", "canary-of-groq");
+        command
     }
 
-    fn done(&self, arguments: &[&str]) -> Said {
+    fn say(&self, arguments: &[&str]) -> Said {
+        Said::of(self.command(arguments))
+    }
+
+    pub fn done(&self, arguments: &[&str]) -> Said {
         let said = self.say(arguments);
         assert_eq!(said.status, 0, "{arguments:?}: {said:?}");
         said
@@ -53,6 +60,7 @@ fn endpoint(row: &Map<String, Value>) -> [Value; 4] {
 async fn each_pinned_endpoint_is_called_measured_and_named_in_either_store() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let router = Router::new(backend);
+        naming(&router);
         pinning(&router);
         measuring(&router).await;
         listing(&router).await;
@@ -88,6 +96,30 @@ fn pinning(router: &Router) {
         let said = router.say(&[&["models", "add"], &arguments[..]].concat());
         assert!(said.status == 2 && said.err.contains(why), "{said:?}");
     }
+}
+
+/// An endpoint that was pinned unseen gets the name of its provider with the next list, so that answers can be checked.
+fn naming(router: &Router) {
+    let model = "openrouter:sim/flood";
+    let endpoints = || {
+        let said = router.done(&["models", "show", model, "--json"]);
+        let shown: Value = serde_json::from_str(&said.out).unwrap();
+        shown["models"][0]["entry"]["metadata"]["endpoints"].clone()
+    };
+    router.done(&["models", "add", model, "--endpoint", "together", "--no-probe", "--yes"]);
+    router.done(&["models", "enable", model, "--no-probe", "--yes"]);
+    assert_eq!(endpoints(), json!([{"tag": "together"}]));
+    router.done(&["catalog", "sync", "--provider", "openrouter"]);
+    assert_eq!(endpoints(), json!([{"tag": "together", "provider_name": "Together"}]));
+    let history = router.done(&["models", "history", model]);
+    assert!(history.out.contains("catalog sync"), "{history:?}");
+    let batches = history.out.matches("catalog sync").count();
+    router.done(&["catalog", "sync", "--provider", "openrouter"]);
+    let again = router.done(&["models", "history", model]);
+    assert_eq!(again.out.matches("catalog sync").count(), batches, "nothing is left to fill");
+    router.done(&["models", "set", model, "--unpin", "together"]);
+    router.done(&["catalog", "sync", "--provider", "openrouter"]);
+    router.done(&["models", "remove", model, "--yes"]);
 }
 
 async fn measuring(router: &Router) {

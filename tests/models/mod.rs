@@ -1,8 +1,10 @@
 //! `llmbench models`, through the binary, on both stores.
 
 mod choosing;
+mod contract;
 mod enabling;
 mod endpoints;
+mod figures;
 mod lifecycle;
 mod operator;
 mod publishing;
@@ -30,6 +32,13 @@ pub struct Said {
 impl Office {
     pub fn new(backend: Backend) -> Self {
         Self { home: Home::new(), backend }
+    }
+
+    /// The path of its configuration file, in a directory that is there.
+    pub fn configuration(&self) -> std::path::PathBuf {
+        let directory = self.home.path().join("config/llmbench");
+        std::fs::create_dir_all(&directory).unwrap();
+        directory.join("config.toml")
     }
 
     /// An invocation of `models` that has not begun.

@@ -266,3 +266,41 @@ async fn every_key_and_every_heading_is_documented() {
         assert!(troubleshooting.contains(&heading), "no section {heading:?} for {cause:?}");
     }
 }
+
+/// How far lanes are from a place in the ranking, once something has counted them.
+#[tokio::test]
+async fn places_in_the_ranking_are_counted_and_those_kept_back_are_named() {
+    for world in worlds().await {
+        for model in ["groq:full", "groq:young", "openai:a"] {
+            world.enable(model).await;
+        }
+        assert_eq!(world.document(&[])["ranking"], Value::Null, "nobody has counted yet");
+        for (model, count) in [("full", 42), ("young", 3)] {
+            for number in 0..count {
+                let mut run = run(&format!("{model}-{number}"), "groq", model);
+                (run.run_ts, run.gen_ts) = (ago(1 + 240 * number), ago(1 + 240 * number));
+                run.route_endpoint_tag = Some("groq/direct".to_owned());
+                run.quantization = Some("fp8".to_owned());
+                world.store.record(&success(&run)).await.unwrap();
+            }
+        }
+        let refreshed = ran(&mut world.home.llmbench(&["db", "refresh", "--store", &world.backend.url()]));
+        assert_eq!(refreshed.code, 0, "{refreshed:?}");
+        let ranking = &world.document(&[])["ranking"];
+        let counts =
+            ["lanes", "official", "preliminary", "without_place", "left_out"].map(|name| &ranking[name]);
+        assert_eq!(json!(counts), json!([3, 1, 0, 2, 0]), "{ranking}");
+        let young = &ranking["kept_back"][0];
+        assert_eq!(
+            [&young["model_id"], &young["endpoint_tag"], &young["samples"], &young["place"]],
+            [&json!("young"), &json!("groq/direct"), &json!(3), &Value::Null]
+        );
+        assert_eq!(young["missing"][0], "3 of 8 samples");
+        let told = world.ask(&["-p", "groq"]).out;
+        assert!(told.contains("Ranking: 2 lanes, 1 official, 1 without a place (counted "), "{told}");
+        assert!(told.contains("3/8 samples") && !told.contains("openai:a"), "{told}");
+        let shown =
+            ran(&mut world.home.llmbench(&["models", "show", "groq:full", "--store", &world.backend.url()]));
+        assert!(shown.out.contains("groq/direct fp8: official"), "{shown:?}");
+    }
+}

@@ -5,10 +5,10 @@ use super::backend::Backend;
 use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use chrono::{DateTime, TimeDelta, Utc};
-use llmbench::domain::{ModelRef, Series, Slot};
+use llmbench::domain::{FailureKind, ModelRef, Series, Slot};
 use llmbench::storage::Store;
 use llmbench::storage::catalog::{ChangeOutcome, ChangeRequest};
-use llmbench::storage::claims::{ClaimResult, Grant, JobOutcome, JobState, JobStatus, SlotClaim};
+use llmbench::storage::claims::{AttemptEnd, ClaimResult, Grant, JobOutcome, JobState, JobStatus, SlotClaim};
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -59,6 +59,10 @@ fn retry(seconds: u64) -> JobOutcome {
     JobOutcome::Retry { after: Duration::from_secs(seconds), kind, message }
 }
 
+fn finished(ended: Option<AttemptEnd>) -> ClaimResult {
+    ClaimResult::Finished { ended }
+}
+
 fn given_up() -> JobOutcome {
     JobOutcome::GivenUp { kind: "hard_model".to_owned(), message: "no such model".to_owned() }
 }
@@ -100,13 +104,14 @@ async fn one_turn(store: &dyn Store) {
     assert!(job(store, &series("a")).await.lease.unwrap().expires_at > grant.expires_at);
     assert!(store.settle(&grant, &JobOutcome::Success).await.unwrap());
     assert!(!store.settle(&grant, &JobOutcome::Success).await.unwrap(), "settled twice");
-    assert_eq!(store.claim(&claim(&old, "two")).await.unwrap(), ClaimResult::Finished);
+    assert_eq!(store.claim(&claim(&old, "two")).await.unwrap(), finished(Some(AttemptEnd::Success)));
     let next = granted(store, &claim(&now, "two")).await;
     assert_eq!((next.attempt, next.epoch), (1, 2));
     assert!(store.settle(&next, &given_up()).await.unwrap());
-    for ended in [&now, &old] {
-        assert_eq!(store.claim(&claim(ended, "three")).await.unwrap(), ClaimResult::Finished);
-    }
+    // Another daemon learns how the slot ended; of an older slot the job says nothing any more.
+    let refused = finished(Some(AttemptEnd::Failure(FailureKind::HardModel)));
+    assert_eq!(store.claim(&claim(&now, "three")).await.unwrap(), refused);
+    assert_eq!(store.claim(&claim(&old, "three")).await.unwrap(), finished(None));
     let ended = job(store, &series("a")).await;
     assert_eq!((ended.status, ended.failures, ended.lease), (JobStatus::DeadLetter, 1, None));
     assert_eq!(ended.error_kind.as_deref(), Some("hard_model"));
@@ -133,7 +138,8 @@ async fn failures_return_within_bounds(store: &dyn Store) {
         assert_eq!(grant.attempt, attempt);
         assert!(store.settle(&grant, &retry(0)).await.unwrap());
     }
-    assert_eq!(store.claim(&claim(&slot_c, "one")).await.unwrap(), ClaimResult::Finished);
+    let refused = finished(Some(AttemptEnd::Failure(FailureKind::RateLimit)));
+    assert_eq!(store.claim(&claim(&slot_c, "one")).await.unwrap(), refused);
     assert_eq!(granted(store, &claim(&slot(series("c"), 0), "one")).await.attempt, 1);
     assert_eq!(job(store, &series("c")).await.failures, 2);
 }
@@ -155,7 +161,11 @@ async fn a_zombie_changes_nothing(store: &dyn Store) {
     assert!(!store.settle(&renamed, &JobOutcome::Success).await.unwrap());
     assert_eq!(job(store, &series("d")).await, before);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(store.claim(&claim(&slot, "three")).await.unwrap(), ClaimResult::Finished);
+    assert_eq!(
+        store.claim(&claim(&slot, "three")).await.unwrap(),
+        finished(None),
+        "nobody said how it ended"
+    );
     // Late, and still the last one who was asked: it counts.
     assert!(store.settle(&heir, &JobOutcome::Success).await.unwrap());
 }
@@ -264,7 +274,7 @@ async fn ask_until_finished(store: Arc<dyn Store>, slots: &[Slot], owner: &str) 
                     assert!(store.settle(&grant, &ending).await.unwrap());
                     grants.push(grant);
                 }
-                ClaimResult::Finished => break,
+                ClaimResult::Finished { .. } => break,
                 _ => tokio::time::sleep(Duration::from_millis(2)).await,
             }
         }

@@ -53,7 +53,7 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-fn bson_type(value: &Bson) -> &'static str {
+pub fn bson_type(value: &Bson) -> &'static str {
     match value {
         Bson::Null => "null",
         Bson::Boolean(_) => "bool",
@@ -101,6 +101,7 @@ async fn sign_of_life(store: &dyn Store) {
         cadence_seconds: 1800,
         baseline: None,
         results: vec![result],
+        audits: Vec::new(),
     };
     store.keep_check_run(&run).await.unwrap();
     store.refresh_health(&Cadences::default()).await.unwrap();

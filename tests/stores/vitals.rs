@@ -6,7 +6,7 @@ use crate::support::samples::{self, now};
 use chrono::TimeDelta;
 use llmbench::domain::{ModelRef, fleet};
 use llmbench::storage::Store;
-use llmbench::storage::health::{Baseline, Cadences, Heartbeat, SelfCheckResult, SelfCheckRun};
+use llmbench::storage::health::{Audit, Baseline, Cadences, Heartbeat, SelfCheckResult, SelfCheckRun};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -77,6 +77,12 @@ async fn check_runs(store: &dyn Store) {
             violation_count: u64::from(!ok),
             error: (!ok).then(|| "could not look".to_owned()),
             subjects: vec!["groq:m".to_owned()],
+        }],
+        audits: vec![Audit {
+            name: "no_model_is_odd".to_owned(),
+            description: "none is odd".to_owned(),
+            count: 30,
+            subjects: vec!["groq:odd".to_owned()],
         }],
     };
     let newest = run(1, true);

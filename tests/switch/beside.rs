@@ -86,8 +86,8 @@ async fn work(database: &Database, job: &Document, fresh: &mut HashMap<String, I
     }
 }
 
-#[test]
-fn neither_starves_the_others_published_work() {
+/// Runs both beside each other for as long as `watch` does, and then looks at the jobs of either.
+fn side_by_side(watch: impl FnOnce(&Left, &[String])) {
     let models = [format!("alpha:{QUICK}"), "alpha:steady-ttft3-gap1-n4".to_owned(), format!("beta:{QUICK}")];
     let named: Vec<&str> = models.iter().map(String::as_str).collect();
     let left = block_on(Left::with(&named));
@@ -109,14 +109,7 @@ fn neither_starves_the_others_published_work() {
     let mut command = home.llmbench(&["daemon", "--store", &left.uri()]);
     command.env("MONGODB_DB", &left.name).env("LLMBENCH_LISTEN", "none");
     let daemon = Daemon::logged(command, home.path().join("state/llmbench"));
-    let rows = |model: &str, ours: bool| {
-        let (provider, model) = model.split_once(':').unwrap();
-        let filter = doc! { "provider": provider, "model_name": model, "measured_by": { "$exists": ours } };
-        block_on(left.count("metrics_cloud_v2", filter))
-    };
-    until("each measures each model again and again", || {
-        models.iter().all(|model| rows(model, true) >= 4 && rows(model, false) >= 4)
-    });
+    watch(&left, &models);
     until("the model under admission is tried", || {
         let tried = doc! { "provider": "beta", "model_name": "steady-ttft4-gap1-n4" };
         block_on(left.count("metrics_cloud_probe", tried)) > 0
@@ -137,4 +130,61 @@ fn neither_starves_the_others_published_work() {
         assert_eq!(left.count("metrics_cloud_v2", published).await, 0, "and nobody publishes them");
         assert_eq!(left.count("bench_jobs", doc! { "status": "cancelled" }).await, 0);
     });
+}
+
+/// Published rows of a model: the daemon's, or the stand-in's.
+fn rows(left: &Left, model: &str, ours: bool) -> u64 {
+    block_on(left.count("metrics_cloud_v2", rows_of(model, ours)))
+}
+
+fn rows_of(model: &str, ours: bool) -> Document {
+    let (provider, model) = model.split_once(':').unwrap();
+    doc! { "provider": provider, "model_name": model, "measured_by": { "$exists": ours } }
+}
+
+#[test]
+fn neither_starves_the_others_published_work() {
+    side_by_side(|left, models| {
+        until("each measures each model again and again", || {
+            models.iter().all(|model| rows(left, model, true) >= 4 && rows(left, model, false) >= 4)
+        });
+    });
+}
+
+/// The same for five minutes, with figures: `cargo test --test it -- --ignored --nocapture beside_for_five_minutes`.
+#[test]
+#[ignore = "takes five minutes"]
+fn beside_for_five_minutes() {
+    side_by_side(|left, models| {
+        let mut before: HashMap<(String, bool), u64> = HashMap::new();
+        for minute in 1..=5 {
+            thread::sleep(Duration::from_secs(60));
+            for model in models {
+                for ours in [true, false] {
+                    let count = rows(left, model, ours);
+                    let earlier = before.insert((model.clone(), ours), count).unwrap_or(0);
+                    assert!(count > earlier, "minute {minute}: nothing new of {model}, ours: {ours}");
+                }
+            }
+        }
+        for model in models {
+            let [ours, theirs] = [true, false].map(|ours| block_on(told(left, model, ours)));
+            println!("{model}: the daemon {ours}; the scheduler {theirs}");
+        }
+        let jobs = block_on(left.count("bench_jobs", doc! {}));
+        println!("{jobs} jobs in the queue's collection at the end");
+    });
+}
+
+/// Rows of one side and the longest time between two of them.
+async fn told(left: &Left, model: &str, ours: bool) -> String {
+    let rows = left.database().await.collection::<Document>("metrics_cloud_v2");
+    let mut cursor = rows.find(rows_of(model, ours)).sort(doc! { "run_ts": 1 }).await.unwrap();
+    let mut times = Vec::new();
+    while cursor.advance().await.unwrap() {
+        let row: Document = cursor.deserialize_current().unwrap();
+        times.push(row.get_datetime("run_ts").unwrap().timestamp_millis());
+    }
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+    format!("{} rows, at most {:.1} s apart", times.len(), longest as f64 / 1e3)
 }

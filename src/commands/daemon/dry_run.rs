@@ -10,6 +10,7 @@ use crate::daemon::catalog_policy::{PlannedTrial, TrialReason, foresee};
 use crate::daemon::roster::Roster;
 use crate::daemon::schedule::{DueTime, due};
 use crate::daemon::series_work::{AFTER_A_CRASH, RequestSpecs, turn, work};
+use crate::daemon::turn_times::BlockDays;
 use crate::domain::Series;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::measure::measurer::RequestSpec;
@@ -86,8 +87,10 @@ fn turns(
     let mut roster = Roster::default();
     roster.measure(items, daemon_config);
     // A series that a daemon holds at this moment is not due.
-    let turns: HashMap<Series, _> =
-        jobs.iter().map(|job| (job.series.clone(), turn(job, None, AFTER_A_CRASH, now))).collect();
+    let turns: HashMap<Series, _> = jobs
+        .iter()
+        .map(|job| (job.series.clone(), turn(job, None, AFTER_A_CRASH, BlockDays::default(), now)))
+        .collect();
     let questions = RequestSpecs::new(questions.to_vec());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {

@@ -1,19 +1,16 @@
 //! How far each lane of a model is from a place in the dashboard's ranking, and what keeps it. The dashboard ranks by
 //! provider, model, endpoint and quantization, so that a model may have several lanes.
 
-use crate::domain::publication::{LaneCoverage, WINDOW};
-use crate::output::models::RankingView;
+use crate::domain::publication::{LaneCoverage, LaneRanking, WINDOW};
 use crate::storage::catalog::CatalogEntry;
 use crate::storage::history::PublishedSample;
+use crate::storage::rankings::{LaneKey, with_targets};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-/// Endpoint and quantization of a lane.
-type LaneKey = (Option<String>, Option<String>);
-
-/// The coverage of the published rows of the last week of each lane, with everything that keeps it from the next place.
-/// A pinned endpoint without rows is a lane, too; a model without rows and pins has one.
+/// The coverage of the published rows of the last week of each lane. A pinned endpoint without rows is a lane, too; a
+/// model without rows and pins has one.
 ///
 /// # Errors
 /// The store's.
@@ -21,9 +18,15 @@ pub async fn rankings(
     store: &dyn Store,
     entry: &CatalogEntry,
     now: DateTime<Utc>,
-) -> Result<Vec<RankingView>, StoreError> {
+) -> Result<Vec<LaneRanking>, StoreError> {
     let samples = store.published_samples(&entry.model, now - WINDOW).await?;
-    Ok(lanes(entry, samples).into_iter().map(|(lane, times)| ranking(lane, times, now)).collect())
+    let ranking = |((endpoint_tag, quantization), times): (LaneKey, Vec<DateTime<Utc>>)| LaneRanking {
+        model: entry.model.clone(),
+        endpoint_tag,
+        quantization,
+        coverage: LaneCoverage::of(times, now),
+    };
+    Ok(lanes(entry, samples).into_iter().map(ranking).collect())
 }
 
 fn lanes(entry: &CatalogEntry, samples: Vec<PublishedSample>) -> BTreeMap<LaneKey, Vec<DateTime<Utc>>> {
@@ -31,29 +34,7 @@ fn lanes(entry: &CatalogEntry, samples: Vec<PublishedSample>) -> BTreeMap<LaneKe
     for PublishedSample { at, endpoint_tag, quantization } in samples {
         lanes.entry((endpoint_tag, quantization)).or_default().push(at);
     }
-    for endpoint in entry.pinned_endpoints() {
-        lanes.entry((Some(endpoint.tag), endpoint.quantization)).or_default();
-    }
-    if lanes.is_empty() {
-        lanes.insert((None, None), Vec::new());
-    }
-    lanes
-}
-
-fn ranking(
-    (endpoint_tag, quantization): LaneKey,
-    times: Vec<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> RankingView {
-    let has_rows = !times.is_empty();
-    let coverage = LaneCoverage::of(times, now);
-    let mut missing = coverage.next().map(|place| coverage.missing(place)).unwrap_or_default();
-    if has_rows && endpoint_tag.is_none() {
-        missing.push("its rows name no endpoint (route_endpoint_tag): no place without one".to_owned());
-    } else if has_rows && quantization.is_none() {
-        missing.push("its quantization is unknown: a place, but no rank".to_owned());
-    }
-    RankingView { endpoint_tag, quantization, coverage, missing }
+    with_targets(&entry.metadata().unwrap_or_default(), lanes)
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use crate::daemon::status_file;
 use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
 use crate::domain::fleet::Fleet;
+use crate::domain::publication::LaneRanking;
 use crate::domain::window::DAY;
 use crate::output::status::StatusReport;
+use crate::output::status::places::RankingReport;
 use crate::storage::{Store, StoreLocation};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -66,7 +68,9 @@ impl<'a> StatusReader<'a> {
         };
         worst_first(&mut problems);
         let store = self.store.as_ref().map(|store| store.describe());
-        StatusSnapshot { report: StatusReport { as_of: now, problems, store, fleet, daemon_status }, exit }
+        let ranking = if fleet.is_some() { self.ranking().await } else { None };
+        let report = StatusReport { as_of: now, problems, store, fleet, ranking, daemon_status };
+        StatusSnapshot { report, exit }
     }
 
     /// The status report of this machine's daemon; `None` without a state directory.
@@ -99,6 +103,14 @@ impl<'a> StatusReader<'a> {
         };
         let asked = store.overview(now - DAY, now).await;
         asked.map_err(|error| crate::commands::scope::read_error("reading the store", error))
+    }
+
+    /// The lanes of the ranking as they were counted last; `None` if nobody counted them, or if they cannot be read.
+    async fn ranking(&self) -> Option<RankingReport> {
+        let rankings = self.store.as_ref()?.rankings().await.ok()?;
+        let counted_at = rankings.iter().map(|ranking| ranking.counted_at).max()?;
+        let lanes = rankings.into_iter().flat_map(Vec::<LaneRanking>::from).collect();
+        Some(RankingReport { counted_at, lanes })
     }
 
     fn is_bridge(&self) -> bool {

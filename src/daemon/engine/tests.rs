@@ -10,6 +10,7 @@ use crate::measure::measurer::AttemptResult;
 use crate::measure::testing;
 use crate::outbox::{OutboxCapacity, Spend};
 use crate::providers::adapt::Adaptation;
+use crate::providers::endpoint::RouteEndpoint;
 use crate::storage::fixtures::enable;
 use crate::storage::{CollectionNames, StoreLocation, WorkItem};
 use crate::wire::ExchangeLimits;
@@ -46,6 +47,11 @@ impl ProviderClient for Scripted {
                 }]
             }
         }
+    }
+
+    fn endpoint(&self, item: &WorkItem, _: &RequestSpec) -> RouteEndpoint {
+        let tag = Some(format!("{}/direct", item.model.provider));
+        RouteEndpoint { tag, ..RouteEndpoint::default() }
     }
 }
 
@@ -97,7 +103,11 @@ async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_
         match &*event {
             DaemonEvent::Finished { outcome, .. } => told.push(match &**outcome {
                 Outcome::Success(run) => run.id.clone(),
-                Outcome::Failure(failure) => format!("{}: {}", failure.provider, failure.message),
+                Outcome::Failure(failure) => {
+                    let tag = format!("{}/direct", failure.provider);
+                    assert_eq!(failure.extra["route_endpoint_tag"], tag, "as on any other failure");
+                    format!("{}: {}", failure.provider, failure.message)
+                }
             }),
             DaemonEvent::Held { provider, reason, .. } => told.push(format!("{provider} held: {reason}")),
             _ => {}

@@ -43,7 +43,8 @@ fn intent(id: &str) -> CallIntent {
     let series = Series { model, profile_id: "cloud-default-v1".into(), vantage: "main".into() };
     let at = rows::moment(1_795_000_000_000);
     let reserve = Spend { runs: 1, tokens: 100, micro_dollars: 9 };
-    let stamps = json!({"sample_role": "published"}).as_object().unwrap().clone();
+    let stamps =
+        json!({"sample_role": "published", "route_endpoint_tag": "groq/direct"}).as_object().unwrap().clone();
     CallIntent { id: id.into(), series, slot_at: Some(at), at, reserve, stamps }
 }
 
@@ -144,6 +145,7 @@ async fn a_call_whose_process_died_is_a_failure_without_figures() {
         let Ok(Outcome::Failure(failure)) = payload.outcome() else { panic!() };
         assert_eq!((failure.error_kind, failure.id.as_str()), (FailureKind::Interrupted, "interrupted-01A"));
         assert_eq!((failure.ts, &failure.extra["sample_role"]), (intent("").at, &json!("published")));
+        assert_eq!(failure.extra["route_endpoint_tag"], "groq/direct", "that of the call");
         assert!(
             crate::storage::outcomes::document::row_of(
                 &queued_rows[0].payload,

@@ -1,6 +1,6 @@
 //! The status as documents, described by `docs/schema/status.schema.json`.
 
-use super::{StatusReport, runners};
+use super::{StatusReport, places, runners};
 use crate::domain::daemon_status::{DaemonProblem, LaneReport};
 use crate::domain::fleet::{HeartbeatRow, ProviderState};
 use crate::output::json::time;
@@ -27,6 +27,7 @@ pub fn document(report: &StatusReport) -> Value {
         "runners": fleet.map(|fleet| {
             fleet.runners.iter().map(|one| runners::document(one, report.as_of)).collect::<Vec<_>>()
         }),
+        "ranking": report.ranking.as_ref().map(places::json),
         "heartbeats": fleet.map(|fleet| fleet.heartbeats.iter().map(heartbeat).collect::<Vec<_>>()),
         "check_run": fleet.and_then(|fleet| fleet.check.as_ref()),
     })

@@ -3,6 +3,7 @@
 
 pub mod json;
 pub mod live;
+pub mod places;
 mod runners;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
 use crate::domain::runner::{COMPONENT, RunnerState};
 use crate::domain::window::{ago, span};
 use chrono::{DateTime, Utc};
+use places::RankingReport;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -36,6 +38,8 @@ pub struct StatusReport {
     pub store: Option<String>,
     /// The store's knowledge of all providers, if it answered.
     pub fleet: Option<Fleet>,
+    /// How far lanes are from a place in the ranking, if a daemon or a command counted them.
+    pub ranking: Option<RankingReport>,
     /// The status file of this machine's daemon, if there is one.
     pub daemon_status: Option<DaemonStatus>,
 }
@@ -53,6 +57,9 @@ impl StatusReport {
             fleet.providers.retain(|state| wanted(&state.provider));
             fleet.runners.retain(|runner| runner.covers(providers));
             kept.extend(fleet.runners.iter().map(RunnerState::component));
+        }
+        if let Some(ranking) = &mut self.ranking {
+            ranking.lanes.retain(|lane| wanted(&lane.model.provider));
         }
         self.problems.retain(|problem| wanted(&problem.subject) || kept.contains(&problem.subject));
         if let Some(daemon_status) = &mut self.daemon_status {
@@ -93,6 +100,7 @@ pub fn screen(report: &StatusReport, view: &ReportView) -> String {
         problems(report, view),
         providers(report, view),
         runners::lines(known, view, report.as_of),
+        places::lines(report.ranking.as_ref(), view, report.as_of),
         daemon(report, view),
         heartbeats(report, view),
     ];

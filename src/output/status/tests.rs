@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::daemon_status::{LaneActivity, OutboxReport, ProblemKind, StoreReport, fixtures};
+use crate::domain::publication::{LaneCoverage, LaneRanking};
 use crate::domain::runner::RunnerKeyState;
 use crate::output::schema_check::violations;
 use crate::output::snapshots::{assert_picture, view};
@@ -142,8 +143,50 @@ fn report() -> StatusReport {
         problems,
         store: Some("mongodb://db/llm-bench".to_owned()),
         fleet: Some(fleet),
+        ranking: Some(ranking()),
         daemon_status: Some(daemon_status),
     }
+}
+
+/// A lane with samples at these distances from each other, in minutes.
+fn ranked(model: &str, tag: Option<&str>, quantization: Option<&str>, every: i64, count: i64) -> LaneRanking {
+    let times = (0..count).map(|step| now() - TimeDelta::minutes(every * step));
+    LaneRanking {
+        model: model.parse().unwrap(),
+        endpoint_tag: tag.map(str::to_owned),
+        quantization: quantization.map(str::to_owned),
+        coverage: LaneCoverage::of(times, now()),
+    }
+}
+
+fn ranking() -> RankingReport {
+    let lanes = vec![
+        ranked("groq:llama-3.3-70b-versatile", Some("groq/direct"), Some("fp8"), 30, 300),
+        ranked("groq:new", None, None, 30, 0),
+        ranked("openai:gpt-5", Some("openai/direct"), Some("bf16"), 60, 30),
+        ranked("openai:gpt-5-mini", None, None, 30, 300),
+        ranked("openrouter:qwen/qwen3-32b", Some("deepinfra/fp4"), Some("fp4"), 1440, 7),
+        ranked("openrouter:qwen/qwen3-32b", Some("novita/fp8"), None, 30, 300),
+    ];
+    RankingReport { counted_at: now() - TimeDelta::minutes(12), lanes }
+}
+
+#[test]
+fn a_large_catalog_s_places_are_counted_and_those_kept_back_are_capped() {
+    let official = ranked("groq:a", Some("groq/direct"), Some("fp8"), 30, 300);
+    let mut lanes = vec![official.clone(); 3000];
+    let report = |lanes: &[LaneRanking]| RankingReport { counted_at: now(), lanes: lanes.to_vec() };
+    let lines = |report: &RankingReport, wide| places::lines(Some(report), &view(140, false, wide), now());
+    assert_eq!(lines(&report(&lanes), false), ["Ranking: 3000 lanes, 3000 official (counted 0 s ago)"]);
+    lanes.extend((0..2000).map(|n| ranked(&format!("groq:m{n}"), Some("groq/direct"), Some("fp8"), 240, 20)));
+    let told = lines(&report(&lanes), false);
+    assert_eq!(told.len(), 1 + 1 + 12 + 1, "{told:?}");
+    assert_eq!(told.last().unwrap(), "and 1988 more: llmbench status --wide");
+    assert_eq!(lines(&report(&lanes), true).len(), 2 + 2000);
+    let document = places::json(&report(&lanes));
+    let counted = ["lanes", "official", "preliminary", "without_place", "left_out"].map(|key| &document[key]);
+    assert_eq!(counted, [&json!(5000), &json!(3000), &json!(2000), &json!(0), &json!(1000)]);
+    assert_eq!(document["kept_back"].as_array().unwrap().len(), 1000);
 }
 
 #[test]

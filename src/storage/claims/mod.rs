@@ -8,7 +8,7 @@ pub(super) mod mongo_lists;
 pub(super) mod sqlite;
 
 use crate::domain::slot::DEFAULT_VANTAGE;
-use crate::domain::{ModelRef, Series, Slot, clock_skew};
+use crate::domain::{FailureKind, ModelRef, Series, Slot, clock_skew};
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -111,6 +111,21 @@ pub struct ForeignJob {
 }
 
 impl JobState {
+    /// How the newest attempt ended; `None` while one runs, and for words that are not ours.
+    pub fn ended(&self) -> Option<AttemptEnd> {
+        match self.status {
+            JobStatus::Running | JobStatus::Cancelled => None,
+            JobStatus::Success => Some(AttemptEnd::Success),
+            _ => self.failure_kind().map(AttemptEnd::Failure),
+        }
+    }
+
+    /// `error_kind`, if it is one of ours.
+    pub fn failure_kind(&self) -> Option<FailureKind> {
+        let is_it = |kind: &&FailureKind| self.error_kind.as_deref() == Some(kind.as_str());
+        FailureKind::ALL.iter().find(is_it).copied()
+    }
+
     /// True if it was written while the clock was ahead: then it has no holder, and no claim waits for a time in it.
     pub fn is_ahead(&self, now: DateTime<Utc>) -> bool {
         self.updated_at.is_some_and(|at| clock_skew::is_ahead(at, now))
@@ -146,6 +161,13 @@ pub struct Grant {
     pub expires_at: DateTime<Utc>,
 }
 
+/// How an attempt at a slot ended, whoever made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptEnd {
+    Success,
+    Failure(FailureKind),
+}
+
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimResult {
@@ -159,7 +181,10 @@ pub enum ClaimResult {
         until: DateTime<Utc>,
     },
     /// The slot is over: success, given up, no attempts left, or a newer slot was claimed.
-    Finished,
+    Finished {
+        /// How the slot's last attempt ended; `None` if the job does not say.
+        ended: Option<AttemptEnd>,
+    },
     /// The series rests.
     Resting {
         /// End of the rest by the store's clock.
@@ -276,7 +301,8 @@ pub fn refusal(job: &JobState, claim: &SlotClaim, now: DateTime<Utc>) -> Option<
     let ended = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
     let spent = ended || job.slot_attempts >= claim.max_attempts;
     match claimed {
-        Some(at) if at > begins || (at == begins && spent) => Some(ClaimResult::Finished),
+        Some(at) if at > begins => Some(ClaimResult::Finished { ended: None }),
+        Some(at) if at == begins && spent => Some(ClaimResult::Finished { ended: job.ended() }),
         // An expired lease requires no rest: its holder never recorded a result.
         _ if job.status == JobStatus::Running => None,
         _ => resting.map(|until| ClaimResult::Resting { until }),

@@ -153,7 +153,7 @@ async fn ask(
 
 /// The fields that a claim needs from the row, and the moment of reading.
 fn shown() -> Document {
-    const FIELDS: [&str; 14] = [
+    const FIELDS: [&str; 15] = [
         "provider",
         "model_id",
         "profile_id",
@@ -168,6 +168,7 @@ fn shown() -> Document {
         "lease_expires_at",
         "lease_epoch",
         "failures",
+        "last_attempt_error_kind",
     ];
     let mut fields: Document = FIELDS.iter().map(|name| ((*name).to_owned(), Bson::Int32(1))).collect();
     fields.insert("now", "$$NOW");

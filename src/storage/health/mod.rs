@@ -36,6 +36,21 @@ pub struct SelfCheckRun {
     pub baseline: Option<Baseline>,
     /// One result per check.
     pub results: Vec<SelfCheckResult>,
+    /// Findings that are no fault of the measuring and raise no alarm.
+    pub audits: Vec<Audit>,
+}
+
+/// A finding for whoever decides what is measured, under the names that the Python runner's readers know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// For example `models_measurable_by_the_published_profile`.
+    pub name: String,
+    /// What holds for models that are not among the subjects.
+    pub description: String,
+    /// The number of subjects, named or not.
+    pub count: u64,
+    /// The first few of them.
+    pub subjects: Vec<String>,
 }
 
 /// The size of the catalog, for the check that it does not shrink unnoticed.

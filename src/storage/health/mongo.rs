@@ -1,7 +1,7 @@
 //! Heartbeats, check runs and the freshness of all models in MongoDB, by the server's clock.
 
 use super::model_health::{HealthInputs, WINDOW};
-use super::{Baseline, Cadences, Heartbeat, ModelHealth, SelfCheckResult, SelfCheckRun, model_health};
+use super::{Audit, Baseline, Cadences, Heartbeat, ModelHealth, SelfCheckResult, SelfCheckRun, model_health};
 use crate::domain::ModelRef;
 use crate::storage::catalog::endpoint_lanes::pinned_endpoints;
 use crate::storage::catalog::mongo::work_list;
@@ -77,6 +77,14 @@ pub async fn keep_check_run(shared: &MongoContext, run: &SelfCheckRun) -> Result
             "subjects": &result.subjects,
         }
     };
+    let audit = |audit: &Audit| {
+        doc! {
+            "name": &audit.name,
+            "description": &audit.description,
+            "count": count(audit.count),
+            "subjects": &audit.subjects,
+        }
+    };
     let baseline = run.baseline.as_ref();
     let baseline =
         baseline.map(|baseline| doc! { "models": count(baseline.models), "at": date(baseline.at) });
@@ -85,8 +93,7 @@ pub async fn keep_check_run(shared: &MongoContext, run: &SelfCheckRun) -> Result
         "threshold_version": count(run.threshold_version.into()),
         "cadence_seconds": count(run.cadence_seconds.into()),
         "baseline": baseline,
-        // Readers expect the array; what it lists is audited by hand elsewhere.
-        "audits": Vec::<Bson>::new(),
+        "audits": run.audits.iter().map(audit).collect::<Vec<_>>(),
         "results": run.results.iter().map(result).collect::<Vec<_>>(),
     };
     shared.collection(&shared.names.check_runs).insert_one(row).await?;
@@ -117,18 +124,36 @@ fn check_run(row: &Document) -> Option<SelfCheckRun> {
         threshold_version: number("threshold_version"),
         cadence_seconds: number("cadence_seconds"),
         results: results.filter_map(check_result).collect(),
+        audits: bulk_update::array(row, "audits")
+            .iter()
+            .filter_map(Bson::as_document)
+            .filter_map(audit)
+            .collect(),
     })
 }
 
+fn audit(row: &Document) -> Option<Audit> {
+    Some(Audit {
+        name: row.get_str("name").ok()?.to_owned(),
+        description: row.get_str("description").unwrap_or_default().to_owned(),
+        count: whole(row, "count").map_or(0, i64::unsigned_abs),
+        subjects: words(row, "subjects"),
+    })
+}
+
+/// A list's texts; other values as JSON.
+fn words(row: &Document, name: &str) -> Vec<String> {
+    bulk_update::array(row, name).iter().filter_map(|word| to_json::words(Some(word))).collect()
+}
+
 fn check_result(row: &Document) -> Option<SelfCheckResult> {
-    let subjects = bulk_update::array(row, "subjects").iter();
     Some(SelfCheckResult {
         name: row.get_str("name").ok()?.to_owned(),
         ok: row.get_bool("ok").unwrap_or(false),
         evaluated: row.get_bool("evaluated").unwrap_or(false),
         violation_count: whole(row, "violation_count").map_or(0, i64::unsigned_abs),
         error: row.get_str("error").ok().map(str::to_owned),
-        subjects: subjects.filter_map(|subject| to_json::words(Some(subject))).collect(),
+        subjects: words(row, "subjects"),
     })
 }
 

@@ -13,6 +13,11 @@ use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::{Map, Value};
 
+/// Findings beside the results of self-checks.
+pub const AUDITS: &str = "
+    ALTER TABLE check_runs ADD COLUMN audits TEXT NOT NULL DEFAULT '[]';
+";
+
 #[async_trait]
 impl HealthStore for SqliteStore {
     async fn heartbeat(&self, heartbeats: &[Heartbeat]) -> Result<(), StoreError> {
@@ -57,7 +62,7 @@ pub fn heartbeat(connection: &mut Connection, heartbeats: &[Heartbeat]) -> Resul
 
 pub fn keep_check_run(connection: &mut Connection, run: &SelfCheckRun) -> Result<(), SqliteCallError> {
     let sql = "INSERT INTO check_runs (checked_at_ms, threshold_version, cadence_seconds, baseline_models, baseline_at_ms,
-        results) VALUES (?, ?, ?, ?, ?, ?)";
+        results, audits) VALUES (?, ?, ?, ?, ?, ?, ?)";
     let baseline = run.baseline.as_ref();
     connection.prepare_cached(sql)?.execute(params![
         run.checked_at.timestamp_millis(),
@@ -66,13 +71,14 @@ pub fn keep_check_run(connection: &mut Connection, run: &SelfCheckRun) -> Result
         baseline.map(|baseline| i64::try_from(baseline.models).unwrap_or(i64::MAX)),
         baseline.map(|baseline| baseline.at.timestamp_millis()),
         json(&run.results)?,
+        json(&run.audits)?,
     ])?;
     Ok(())
 }
 
 pub fn latest_check_run(connection: &mut Connection) -> Result<Option<SelfCheckRun>, SqliteCallError> {
     let sql =
-        "SELECT checked_at_ms, threshold_version, cadence_seconds, results, baseline_models, baseline_at_ms
+        "SELECT checked_at_ms, threshold_version, cadence_seconds, results, baseline_models, baseline_at_ms, audits
         FROM check_runs
         ORDER BY checked_at_ms DESC, position DESC LIMIT 1";
     let read = |row: &Row<'_>| {
@@ -86,6 +92,7 @@ pub fn latest_check_run(connection: &mut Connection) -> Result<Option<SelfCheckR
             threshold_version: row.get(1)?,
             cadence_seconds: row.get(2)?,
             results: parsed(row, 3)?,
+            audits: parsed(row, 6)?,
         })
     };
     Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest time of the server for one count: the first one of a large history reads months of an index.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(in crate::storage) const PATIENCE: Duration = Duration::from_secs(300);
 
 #[async_trait]
 impl LifecycleStore for MongoStore {
@@ -148,7 +148,7 @@ async fn listed_times(shared: &MongoContext, only: Option<&ModelRef>) -> Result<
 
 /// The ids of the documents that exist and when they were written, under the Python runner's key: provider and model. No
 /// index has that key, so an upsert by it would read the collection once for each model.
-async fn known(
+pub(in crate::storage) async fn known(
     shared: &MongoContext,
 ) -> Result<HashMap<ModelRef, (Bson, Option<DateTime<Utc>>)>, MongoCallError> {
     let rows = shared.collection(&shared.names.model_status);
@@ -176,8 +176,7 @@ async fn keep_model_status(shared: &MongoContext, statuses: &[ModelStatus]) -> R
         let is_newer = computed_at.is_none_or(|at| at <= status.computed_at);
         is_newer.then(|| doc! { "q": { "_id": id }, "u": { "$set": document(status) }, "upsert": true })
     };
-    let updates: Vec<_> = statuses.iter().filter_map(update).collect();
-    bulk_update::update(shared, &shared.names.model_status, &updates).await.map(drop)
+    bulk_update::in_batches(shared, &shared.names.model_status, statuses, update).await
 }
 
 /// The fields of a status in the types of the data contract.

@@ -45,6 +45,23 @@ pub async fn update(
     Ok(new)
 }
 
+/// Sends a statement for each item that needs one. Statements are made as they are sent, because those of a large catalog
+/// would take more memory than all that they are made of.
+pub async fn in_batches<T>(
+    shared: &MongoContext,
+    collection: &str,
+    items: &[T],
+    mut statement: impl FnMut(&T) -> Option<Document>,
+) -> Result<(), MongoCallError> {
+    for batch in items.chunks(BATCH) {
+        let updates: Vec<Document> = batch.iter().filter_map(&mut statement).collect();
+        if !updates.is_empty() {
+            write(shared, collection, &updates).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn write(shared: &MongoContext, collection: &str, batch: &[Document]) -> Result<u64, MongoCallError> {
     let answer = send(shared, collection, batch).await?;
     let lost: Vec<Document> = array(&answer, "writeErrors")

@@ -9,7 +9,7 @@ use crate::storage::mongo::bson::{SLOT_AT, date};
 use crate::storage::mongo::bulk_update::upsert;
 use crate::storage::mongo::errors::MongoCallError;
 use crate::storage::outcomes::field_types::parse_date;
-use crate::storage::posts::OWN_FIELDS;
+use crate::storage::posts::{TAG_IS_OURS, is_content};
 use crate::storage::{RecordOutcome, StoreError, aggregates};
 use chrono::Utc;
 use mongodb::Collection;
@@ -100,9 +100,10 @@ fn same(found: &Document, sent: &Document, id: &str) -> Result<RecordOutcome, Mo
     Err(StoreError::Conflict(format!("the id `{id}` is stored already with other content")).into())
 }
 
-/// True if two rows are the same, regardless of the sender and the time of sending.
+/// True if two rows are the same, regardless of the sender, the time of sending and an endpoint that the bridge named.
 pub fn is_same(found: &Document, sent: &Document) -> bool {
-    let counts = |(name, _): &(&String, &Bson)| !OWN_FIELDS.contains(&name.as_str());
+    let tag_is_ours = found.contains_key(TAG_IS_OURS) || sent.contains_key(TAG_IS_OURS);
+    let counts = |(name, _): &(&String, &Bson)| is_content(name, tag_is_ours);
     let sent: Vec<_> = sent.iter().filter(counts).collect();
     found.iter().filter(counts).count() == sent.len()
         && sent

@@ -6,7 +6,7 @@ use crate::domain::{ModelRef, Outcome};
 use crate::storage::aggregates::{PendingAggregates, newest};
 use crate::storage::outcomes::document;
 use crate::storage::outcomes::payload::OutcomePayload;
-use crate::storage::posts::OWN_FIELDS;
+use crate::storage::posts::{TAG_IS_OURS, is_content};
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::sqlite::errors::{SqliteCallError, explain};
 use crate::storage::{OutcomeSink, RecordOutcome, StoreError, WorkItem, aggregates};
@@ -142,12 +142,15 @@ fn stored(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>>
 }
 
 fn same(stored: &str, row: &Row) -> Result<RecordOutcome, SqliteCallError> {
-    let content = |fields: &Map<String, Value>| -> Map<String, Value> {
-        let content = fields.iter().filter(|(name, _)| !OWN_FIELDS.contains(&name.as_str()));
-        content.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let is_same = |stored: Map<String, Value>| {
+        let tag_is_ours = [&stored, &row.fields].iter().any(|fields| fields.contains_key(TAG_IS_OURS));
+        let content = |fields: &Map<String, Value>| -> Map<String, Value> {
+            let content = fields.iter().filter(|(name, _)| is_content(name, tag_is_ours));
+            content.map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        content(&stored) == content(&row.fields)
     };
-    let stored = serde_json::from_str::<Map<String, Value>>(stored);
-    if stored.is_ok_and(|fields| content(&fields) == content(&row.fields)) {
+    if serde_json::from_str(stored).is_ok_and(is_same) {
         return Ok(RecordOutcome::Duplicate);
     }
     let id = row.text("_id");

@@ -123,16 +123,19 @@ fn heartbeats(connection: &Connection) -> rusqlite::Result<Vec<HeartbeatRow>> {
 }
 
 fn check(connection: &Connection) -> rusqlite::Result<Option<Map<String, Value>>> {
-    let sql = "SELECT checked_at_ms, threshold_version, cadence_seconds, results FROM check_runs
+    let sql = "SELECT checked_at_ms, threshold_version, cadence_seconds, results, audits FROM check_runs
         ORDER BY checked_at_ms DESC, position DESC LIMIT 1";
     let read = |row: &Row<'_>| {
-        let results: String = row.get(3)?;
+        let list = |column| -> rusqlite::Result<Value> {
+            let text: String = row.get(column)?;
+            Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        };
         let fields = [
             ("checked_at", json!(DateTime::from_timestamp_millis(row.get(0)?).map(date_value))),
             ("threshold_version", json!(row.get::<_, i64>(1)?)),
             ("cadence_seconds", json!(row.get::<_, i64>(2)?)),
-            ("audits", json!([])),
-            ("results", serde_json::from_str(&results).unwrap_or(Value::String(results))),
+            ("audits", list(4)?),
+            ("results", list(3)?),
         ];
         Ok(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     };

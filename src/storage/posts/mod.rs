@@ -15,7 +15,7 @@ use crate::storage::outcomes::payload::OutcomeKind;
 use crate::storage::{RecordOutcome, StoreError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-pub use posted_row::{Flaw, OWN_FIELDS, listing};
+pub use posted_row::{Flaw, OWN_FIELDS, TAG_IS_OURS, is_content, listing};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;

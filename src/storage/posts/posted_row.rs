@@ -17,7 +17,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Fields of a row that the server alone writes. Two posts that differ only in these are the same.
-pub const OWN_FIELDS: [&str; 4] = ["received_at", "key_id", "runner", "clock_suspect"];
+pub const OWN_FIELDS: [&str; 5] = ["received_at", "key_id", "runner", "clock_suspect", TAG_IS_OURS];
+
+/// True on a row whose endpoint the operator of the bridge named, because its runner stated none.
+pub const TAG_IS_OURS: &str = "endpoint_tag_by_bridge";
+
+const TAG: &str = "route_endpoint_tag";
+
+/// True for a field that is equal in two rows of one id if they are the same: not one that the server alone writes, and
+/// not the endpoint if the server named it in either of the two (`tag_is_ours`), because the operator may have named it,
+/// or another one, after the first of two equal posts.
+pub fn is_content(name: &str, tag_is_ours: bool) -> bool {
+    !OWN_FIELDS.contains(&name) && !(tag_is_ours && name == TAG)
+}
 
 /// The field that holds posted fields whose names the server needs.
 const ASIDE: &str = "posted";
@@ -272,12 +284,13 @@ fn stamp(fields: &mut Map<String, Value>, kind: OutcomeKind, stamps: &PostOrigin
 /// Gives a direct provider's row the endpoint that the operator named, if the runner states none.
 fn put_endpoint_tag(fields: &mut Map<String, Value>, endpoint_tags: &BTreeMap<String, String>) {
     let is_stated = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
-    if is_stated("route_endpoint_tag") || is_stated("transport_provider") {
+    if is_stated(TAG) || is_stated("transport_provider") {
         return;
     }
     let provider = fields.get("provider").and_then(Value::as_str);
     if let Some(tag) = provider.and_then(|provider| endpoint_tags.get(provider)) {
-        fields.insert("route_endpoint_tag".to_owned(), json!(tag));
+        fields.insert(TAG.to_owned(), json!(tag));
+        fields.insert(TAG_IS_OURS.to_owned(), json!(true));
     }
 }
 

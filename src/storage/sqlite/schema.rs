@@ -4,7 +4,7 @@
 use super::errors::SqliteCallError;
 use crate::storage::catalog::sqlite::entries;
 use crate::storage::{
-    StoreError, claims, endpoints, history, identities, lifecycle, listings, notices, posts,
+    StoreError, claims, endpoints, health, history, identities, lifecycle, listings, notices, posts, rankings,
 };
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -130,6 +130,8 @@ const STEPS: &[&str] = &[
     endpoints::sqlite::TABLE,
     lifecycle::sqlite::TABLES,
     identities::sqlite::TABLE,
+    health::sqlite::AUDITS,
+    rankings::sqlite::COLUMNS,
 ];
 
 /// The objects that [`migrate`] creates, for people.

@@ -1,9 +1,10 @@
 //! The checks. Each returns the subjects that violate it, or the reason why it could not read its data.
 
 use super::{EndpointTarget, Evidence, Observation};
-use crate::domain::ModelRef;
+use crate::domain::profile::DEFAULT_PROFILE;
+use crate::domain::{FailureKind, ModelRef};
 use crate::storage::catalog::entry_status::CatalogEntryStatus;
-use crate::storage::claims::{JobStatus, PROBE};
+use crate::storage::claims::{AttemptEnd, JobStatus, PROBE};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,6 +21,17 @@ pub const ALL: &[(&str, InvariantCheck)] = &[
     ("no_work_for_disabled_models", no_work_for_disabled_models),
     ("endpoint_targets_are_being_measured", endpoint_targets_are_being_measured),
 ];
+
+/// A finding: its name, its description, and what finds its subjects.
+pub type AuditCheck = (&'static str, &'static str, InvariantCheck);
+
+/// Findings that are no fault: the Python runner writes its own, of the same name, beside its results and not among them,
+/// because no scheduling mends what the published profile cannot measure.
+pub const AUDITS: &[AuditCheck] = &[(
+    "models_measurable_by_the_published_profile",
+    "an answer of the default profile's length shows text: models among the subjects spend it without any",
+    beyond_the_profile,
+)];
 
 /// Number of turns that a model may miss in a row before it counts as not measured.
 const TURNS: i32 = 4;
@@ -38,6 +50,20 @@ const ORPHANED: TimeDelta = TimeDelta::hours(1);
 
 /// Maximum share of the catalog that may vanish without a record.
 const SHRINK: f64 = 0.1;
+
+/// Enabled models whose newest attempt under the default profile used up its tokens before any visible text.
+fn beyond_the_profile(evidence: &Evidence) -> Observation<Vec<String>> {
+    let enabled: BTreeSet<&ModelRef> = enabled(evidence)?.into_iter().map(|entry| &entry.model).collect();
+    let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
+    let exhausted = AttemptEnd::Failure(FailureKind::BudgetExhausted);
+    let beyond = jobs.iter().filter(|job| {
+        job.series.profile_id == DEFAULT_PROFILE
+            && job.ended() == Some(exhausted)
+            && enabled.contains(&job.series.model.unpinned())
+    });
+    let subjects: BTreeSet<String> = beyond.map(|job| job.series.model.to_string()).collect();
+    Ok(subjects.into_iter().collect())
+}
 
 fn horizon(evidence: &Evidence, model: &ModelRef) -> TimeDelta {
     let cadence = TimeDelta::seconds(i64::from(evidence.cadences.of(model)));

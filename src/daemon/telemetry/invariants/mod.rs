@@ -11,7 +11,7 @@ use crate::storage::catalog::ChangesOf;
 use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, pinned_endpoints};
 use crate::storage::catalog::entry_status::CatalogEntryStatus;
 use crate::storage::claims::{ForeignJob, JobState};
-use crate::storage::health::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
+use crate::storage::health::{Audit, Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
 use crate::storage::{Store, StoreError, WorkItem};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -157,7 +157,19 @@ pub fn judge(evidence: &Evidence) -> SelfCheckRun {
         cadence_seconds: evidence.cadences.default_seconds,
         baseline: baseline(evidence),
         results: checks::ALL.iter().map(result).collect(),
+        audits: checks::AUDITS.iter().filter_map(|audit| audited(audit, evidence)).collect(),
     }
+}
+
+/// A finding; `None` if its data could not be read, which the checks that need the same data say.
+fn audited((name, description, find): &checks::AuditCheck, evidence: &Evidence) -> Option<Audit> {
+    let subjects = find(evidence).ok()?;
+    Some(Audit {
+        name: (*name).to_owned(),
+        description: (*description).to_owned(),
+        count: subjects.len() as u64,
+        subjects: subjects.into_iter().take(NAMED).collect(),
+    })
 }
 
 /// The catalog size for comparison in the next run: the largest of the last day, minus recorded removals. So an

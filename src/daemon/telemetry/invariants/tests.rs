@@ -67,6 +67,7 @@ fn before(models: u64, hours: i64) -> SelfCheckRun {
         cadence_seconds: 1800,
         baseline: Some(Baseline { models, at: minutes_ago(60 * hours) }),
         results: Vec::new(),
+        audits: Vec::new(),
     }
 }
 
@@ -128,6 +129,32 @@ fn violated(evidence: &Evidence) -> Vec<(String, String)> {
 
 fn one(name: &str, subject: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), subject.to_owned())]
+}
+
+#[test]
+fn a_model_that_the_default_profile_cannot_measure_is_a_finding_and_no_violation() {
+    let exhausted = |model: &str, status| JobState {
+        error_kind: Some("budget_exhausted".to_owned()),
+        ..job(model, status)
+    };
+    let mut long = exhausted("groq:b", JobStatus::DeadLetter);
+    long.series.profile_id = "cloud-long-v1".to_owned();
+    let jobs = vec![
+        exhausted("groq:a", JobStatus::DeadLetter),
+        // One that is off, one that answered since, and one that needs even more tokens.
+        exhausted("groq:off", JobStatus::DeadLetter),
+        exhausted("groq:b", JobStatus::Success),
+        long,
+    ];
+    let run = judge(&Evidence { jobs: Ok(jobs), ..well() });
+    let [audit] = &run.audits[..] else { panic!("{:?}", run.audits) };
+    assert_eq!(
+        (audit.name.as_str(), audit.count, audit.subjects.as_slice()),
+        ("models_measurable_by_the_published_profile", 1, &["groq:a".to_owned()][..])
+    );
+    assert!(run.results.iter().all(|result| result.name != audit.name));
+    let unread = Evidence { jobs: Err("no answer".to_owned()), ..well() };
+    assert_eq!(judge(&unread).audits, [], "not a count of nothing");
 }
 
 #[test]

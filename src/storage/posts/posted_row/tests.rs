@@ -262,6 +262,10 @@ fn a_direct_provider_s_row_has_the_endpoint_that_the_operator_named_unless_it_st
     assert_eq!(tag_of("tagged", "route_endpoint_tag", json!("tagged/eu")), "tagged/eu");
     assert_eq!(tag_of("tagged", "transport_provider", json!("openrouter")), "");
     assert_eq!(tag_of("other", "route_endpoint_tag", Value::Null), "");
+    let stamped = row_of(OutcomeKind::Run, with(run(), "provider", json!("tagged")));
+    assert_eq!(stamped.fields.get(super::TAG_IS_OURS), Some(&json!(true)));
+    let stated = with(with(run(), "provider", json!("tagged")), "route_endpoint_tag", json!("tagged/eu"));
+    assert_eq!(row_of(OutcomeKind::Run, stated).fields.get(super::TAG_IS_OURS), None);
 }
 
 #[test]

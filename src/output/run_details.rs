@@ -3,6 +3,7 @@
 
 use super::view::ReportView;
 use super::{error_details, row_fields, text, units};
+use crate::domain::Run;
 use crate::measure::stats::percentile;
 use serde_json::{Map, Value, json};
 
@@ -39,6 +40,16 @@ pub fn run(run: &Map<String, Value>, view: &ReportView) -> String {
     if view.verbose {
         lines.extend(section(everything(run, view)));
     }
+    lines.join("\n") + "\n"
+}
+
+/// The drawing of a run that has just ended, behind its report: an empty line, whose it is, its timeline and its gaps.
+pub fn drawing(run: &Run, view: &ReportView) -> String {
+    let Ok(Value::Object(row)) = serde_json::to_value(run) else { return String::new() };
+    let mut lines = vec![String::new()];
+    lines.extend(view.wrap(&format!("The last run of {}", row_fields::model(&row))));
+    lines.extend(section(timeline(&row, view)));
+    lines.extend(section(gaps(&row, view)));
     lines.join("\n") + "\n"
 }
 

@@ -3,7 +3,7 @@
 
 use crate::commands::exit::CommandError;
 use crate::commands::interrupt::Interrupt;
-use crate::domain::{ModelRef, Outcome};
+use crate::domain::{ModelRef, Outcome, Run};
 use crate::measure::collect::OutcomeCollector;
 use crate::measure::measurer::AttemptResult;
 use crate::measure::report::ModelReport;
@@ -69,6 +69,14 @@ pub struct DeliverySummary {
     pub reader_left: bool,
 }
 
+/// What was recorded until the end.
+pub struct RecordedRuns {
+    pub models: Vec<ModelReport>,
+    pub delivery: DeliverySummary,
+    /// The newest success.
+    pub last: Option<Box<Run>>,
+}
+
 /// Takes outcomes as they end.
 pub struct ResultRecorder {
     fallback_store: Option<StoreWithFallback>,
@@ -80,6 +88,8 @@ pub struct ResultRecorder {
     csv: RefCell<Option<CsvRows>>,
     progress: Progress,
     collector: RefCell<OutcomeCollector>,
+    /// The newest success.
+    last: RefCell<Option<Box<Run>>>,
     delivery: RefCell<DeliverySummary>,
 }
 
@@ -128,6 +138,7 @@ impl ResultRecorder {
             csv: RefCell::new(sinks.csv),
             progress,
             collector: RefCell::new(OutcomeCollector::expecting(models)),
+            last: RefCell::default(),
             delivery: RefCell::default(),
         }
     }
@@ -149,10 +160,11 @@ impl ResultRecorder {
             }
             failed = matches!(attempted.outcome, Outcome::Failure(_));
             self.count(model, &attempted.outcome, failed);
-            if let Outcome::Success(run) = &attempted.outcome
-                && let Some(mismatch) = &run.endpoint_mismatch
-            {
-                self.progress.note(&format!("warning: {model}: {mismatch}; its row names no endpoint"));
+            if let Outcome::Success(run) = attempted.outcome {
+                if let Some(mismatch) = &run.endpoint_mismatch {
+                    self.progress.note(&format!("warning: {model}: {mismatch}; its row names no endpoint"));
+                }
+                self.last.replace(Some(run));
             }
         }
         failed
@@ -287,9 +299,13 @@ impl ResultRecorder {
         }
     }
 
-    /// Removes the progress bar and returns the reports and the delivery of the rows.
-    pub fn close(self) -> (Vec<ModelReport>, DeliverySummary) {
+    /// Removes the progress bar and returns what was recorded.
+    pub fn close(self) -> RecordedRuns {
         self.progress.done();
-        (self.collector.into_inner().finish(), self.delivery.into_inner())
+        RecordedRuns {
+            models: self.collector.into_inner().finish(),
+            delivery: self.delivery.into_inner(),
+            last: self.last.into_inner(),
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The end of a run: the report, the gates, the delivery of the rows, and the exit status that follows from all of it.
 
-use super::recorder::{DeliverySummary, ResultRecorder};
+use super::recorder::{DeliverySummary, RecordedRuns, ResultRecorder};
 use super::request_options::RequestOptions;
 use crate::cli::run::SortArg;
 use crate::commands::exit::{CommandError, Exit};
+use crate::domain::Run;
 use crate::domain::failure::FailureStage;
 use crate::measure::gate::{GateResult, check_all};
 use crate::measure::load::{LoadOutcome, LoadSpec};
@@ -11,7 +12,7 @@ use crate::measure::report::{LoadReport, Report, RunParameters};
 use crate::measure::{Gate, ModelReport};
 use crate::output::side_by_side::Sort;
 use crate::output::terminal::Terminal;
-use crate::output::{ReportView, run_report};
+use crate::output::{ReportView, run_details, run_report};
 use crate::output::{json, print, units};
 use crate::settings::Settings;
 use chrono::{DateTime, Utc};
@@ -118,7 +119,7 @@ impl UnusedProxies {
 pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
     let recorder = Rc::into_inner(ended.recorder)
         .ok_or_else(|| CommandError::usage("requests are still running").exit(Exit::Interrupted))?;
-    let (models, delivery) = recorder.close();
+    let RecordedRuns { models, delivery, last } = recorder.close();
     let ended_at = Utc::now();
     let report = Report {
         started_at: ended.started_at,
@@ -128,7 +129,7 @@ pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
         models,
     };
     let checked = check_all(&ended.gates, &report);
-    show(&report, &checked, ended.view, ended.terminal)?;
+    show(&report, &checked, last.as_deref(), ended.view, ended.terminal)?;
     if let Some(sentence) = ended.proxies.sentence(&report.models) {
         print::note(&sentence);
     }
@@ -186,6 +187,7 @@ fn load(
 fn show(
     report: &Report,
     checked: &[GateResult],
+    last: Option<&Run>,
     wanted: ReportOptions,
     terminal: Terminal,
 ) -> Result<(), CommandError> {
@@ -195,7 +197,9 @@ fn show(
     } else if wanted.lines || wanted.quiet {
         String::new()
     } else {
-        run_report::report(report, checked, wanted.sort, &ReportView::new(terminal, wanted.verbose))
+        let view = ReportView::new(terminal, wanted.verbose);
+        let drawn = last.filter(|_| wanted.verbose).map(|run| run_details::drawing(run, &view));
+        run_report::report(report, checked, wanted.sort, &view) + &drawn.unwrap_or_default()
     };
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;

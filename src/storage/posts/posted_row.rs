@@ -28,7 +28,8 @@ const TAG: &str = "route_endpoint_tag";
 /// not the endpoint if the server named it in either of the two (`tag_is_ours`), because the operator may have named it,
 /// or another one, after the first of two equal posts.
 pub fn is_content(name: &str, tag_is_ours: bool) -> bool {
-    !OWN_FIELDS.contains(&name) && !(tag_is_ours && name == TAG)
+    let is_own = OWN_FIELDS.contains(&name) || (tag_is_ours && name == TAG);
+    !is_own
 }
 
 /// The field that holds posted fields whose names the server needs.

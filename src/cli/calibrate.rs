@@ -7,7 +7,7 @@ use clap::Args;
 #[command(after_help = CALIBRATED)]
 pub struct CalibrateArgs {
     /// Streams at once (repeatable, or with commas between) [default: 1, 50, 500 and what the daemon opens]
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4_000))]
     pub streams: Vec<u32>,
     /// Only what the verdict needs: as many streams as the daemon opens, on the host as it is
     #[arg(long, conflicts_with = "streams")]
@@ -40,7 +40,7 @@ const CALIBRATED: &str = "\
 The simulator runs as a process of its own and notes when each token leaves. Errors are what llmbench measured minus what \
 the simulator noted, for TTFT in milliseconds, for inter-token latency and tokens/s in percent, each with the interval of 95 % \
 of its mean. The load is one loop that never waits for each core, made by this command and ended with it. The verdict is that \
-of the host as it is, with as many streams as the daemon opens. The calibration is kept in the state directory, and rows that \
+of the host as it is, with as many streams as a daemon opens for all providers that have a key. The calibration is kept in the state directory, and rows that \
 are measured from then on name it (`calibration_id`).
 
 Exit status: 0 this host may publish, 1 it should not, 2 trouble";

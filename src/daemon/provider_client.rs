@@ -5,7 +5,7 @@ use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
 use crate::measure::clock_thread::ClockThread;
 use crate::measure::decode_thread::DecodeThread;
-use crate::measure::measurer::{self, AttemptResult, Measurer, RequestSpec, Target};
+use crate::measure::measurer::{self, AttemptResult, CalibrationSource, Measurer, RequestSpec, Target};
 use crate::providers::adapt::Adaptation;
 use crate::providers::endpoint::RouteEndpoint;
 use crate::providers::route::ProviderRoute;
@@ -45,7 +45,7 @@ pub struct AuthorizedRoute {
     /// The secret that the route sends, for the redactor.
     pub secret: Option<Secret>,
     /// The newest calibration of this host, which rows name.
-    pub calibration: Option<Arc<str>>,
+    pub calibration: CalibrationSource,
     /// A guard that must live as long as the route is used.
     pub keep: Option<Box<dyn Any + Send + Sync>>,
 }

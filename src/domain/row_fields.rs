@@ -252,6 +252,7 @@ const POSTS: &[RowField] = &[
     text("key_id", "the key under which it was posted"),
     text("runner", "whose key that is"),
     flag("clock_suspect", "whether the runner's dates cannot be true"),
+    flag("endpoint_tag_by_bridge", "whether the bridge named the endpoint, by its operator's setting"),
 ];
 
 /// `bench_model_health`: how a model does.

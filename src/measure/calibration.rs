@@ -28,6 +28,8 @@ pub struct ServerTimes {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationSample {
     pub server: ServerTimes,
+    /// Seconds from t0 to the end of TCP and TLS.
+    pub connect: f64,
     /// Seconds.
     pub ttft: f64,
     /// Seconds; `None` if the run has no pace.
@@ -88,6 +90,10 @@ pub struct CalibrationCell {
     pub suspect: usize,
     /// Runs that the kernel's clock stamped.
     pub kernel_stamped: usize,
+    /// Runs that the moments of their reads stamped; the rest have both.
+    pub read_stamped: usize,
+    /// What connecting costs on this host: the shortest of the cell, seconds. It is no error.
+    pub connect: f64,
     /// Seconds.
     pub ttft: Option<ErrorEstimate>,
     /// A share of the true inter-token latency.
@@ -101,23 +107,30 @@ impl CalibrationCell {
     /// everywhere, and counted.
     pub fn of(conditions: CellConditions, samples: &[CalibrationSample], failed: usize) -> Self {
         let sound = || samples.iter().filter(|sample| !sample.suspect);
-        let kernel = |sample: &&CalibrationSample| sample.clock_source.as_deref() == Some("kernel");
+        let stamped = |by: &str| {
+            let same = |sample: &&CalibrationSample| sample.clock_source.as_deref() == Some(by);
+            samples.iter().filter(same).count()
+        };
+        let connect = samples.iter().map(|sample| sample.connect).reduce(f64::min).unwrap_or(0.0);
         let pace = |sample: &CalibrationSample| {
             let ServerTimes { first_visible, last_visible, visible_tokens, .. } = sample.server;
             let truth = (last_visible - first_visible) / (visible_tokens - 1.0);
             Some(sample.inter_token_latency? / truth - 1.0)
         };
         let rate = |sample: &CalibrationSample| {
-            sample.tokens_per_second / (sample.server.visible_tokens / sample.server.end) - 1.0
+            let truth = sample.server.visible_tokens / (connect + sample.server.end);
+            sample.tokens_per_second / truth - 1.0
         };
         Self {
             conditions,
             runs: samples.len() + failed,
             failed,
             suspect: samples.iter().filter(|sample| sample.suspect).count(),
-            kernel_stamped: samples.iter().filter(kernel).count(),
+            kernel_stamped: stamped("kernel"),
+            read_stamped: stamped("read"),
+            connect,
             ttft: ErrorEstimate::of(
-                sound().map(|sample| sample.ttft - sample.server.first_visible).collect(),
+                sound().map(|sample| sample.ttft - connect - sample.server.first_visible).collect(),
             ),
             inter_token_latency: ErrorEstimate::of(sound().filter_map(pace).collect()),
             tokens_per_second: ErrorEstimate::of(sound().map(rate).collect()),
@@ -148,6 +161,8 @@ impl CalibrationCell {
 /// Whether a host may publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CalibrationVerdict {
+    /// Streams at once by which it was judged.
+    pub streams: usize,
     pub may_publish: bool,
     /// The answer in a sentence, with the reason.
     pub sentence: String,
@@ -167,14 +182,17 @@ pub fn verdict(cells: &[CalibrationCell], streams: usize) -> CalibrationVerdict 
     let trouble = judged.iter().find_map(|cell| Some((cell.conditions, cell.trouble()?)));
     match (judged.is_empty(), trouble) {
         (true, _) => CalibrationVerdict {
+            streams: most,
             may_publish: false,
             sentence: "This host should not publish: nothing was measured on it.".to_owned(),
         },
         (_, Some((conditions, why))) => CalibrationVerdict {
+            streams: most,
             may_publish: false,
             sentence: format!("This host should not publish: with {}, {why}.", described(conditions)),
         },
         (_, None) => CalibrationVerdict {
+            streams: most,
             may_publish: true,
             sentence: format!(
                 "This host may publish: with up to {most} streams at once, its TTFT is off by {:+.2} ms in the mean and \
@@ -203,9 +221,10 @@ mod tests {
     fn cell(conditions: CellConditions, ttft_off: f64, pace_off: f64, suspect: usize) -> CalibrationCell {
         let sample = |n: usize| CalibrationSample {
             server: ServerTimes { first_visible: 0.05, last_visible: 0.15, end: 0.15, visible_tokens: 21.0 },
-            ttft: 0.05 + ttft_off + (n % 3) as f64 * 1e-5,
+            connect: 0.003 + (n % 2) as f64 * 1e-5,
+            ttft: 0.053 + ttft_off + (n % 3) as f64 * 1e-5,
             inter_token_latency: Some(0.005 * (1.0 + pace_off)),
-            tokens_per_second: 21.0 / 0.15,
+            tokens_per_second: 21.0 / 0.153,
             suspect: n < suspect,
             clock_source: Some("kernel".to_owned()),
         };

@@ -115,11 +115,15 @@ impl ModelAccumulator {
 
     fn finish(self) -> ModelReport {
         let (successes, suspects) = (self.sound.runs + self.suspect.runs, self.suspect.runs);
-        let figures_are_suspect = self.sound.runs == 0 && suspects > 0;
         let (mut samples, mut timing) = (self.sound.samples, self.sound.provider_timing);
-        if figures_are_suspect {
-            let theirs = samples.iter_mut().zip(self.suspect.samples);
-            theirs.filter(|(sound, _)| sound.is_empty()).for_each(|(sound, suspect)| *sound = suspect);
+        let mut figures_are_suspect = false;
+        if self.sound.runs == 0 && suspects > 0 {
+            for (sound, suspect) in samples.iter_mut().zip(self.suspect.samples) {
+                if sound.is_empty() && !suspect.is_empty() {
+                    *sound = suspect;
+                    figures_are_suspect = true;
+                }
+            }
             timing = self.suspect.provider_timing;
         }
         ModelReport {

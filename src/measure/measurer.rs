@@ -53,6 +53,9 @@ pub struct AttemptResult {
     pub allowance: Option<Allowance>,
 }
 
+/// Finds the id of the newest calibration, before a clock starts.
+pub type CalibrationSource = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 #[derive(Clone)]
 pub struct Measurer {
     pub clock_thread: ClockThread,
@@ -60,7 +63,7 @@ pub struct Measurer {
     /// Removes secrets from messages.
     pub redactor: Arc<Redactor>,
     /// The newest calibration of this host, which rows name.
-    pub calibration: Option<Arc<str>>,
+    pub calibration: CalibrationSource,
 }
 
 impl Measurer {
@@ -111,7 +114,7 @@ impl Measurer {
             adaptations: learned.iter().map(|lesson| lesson.as_str().to_owned()).collect(),
             ask,
             request_mode: String::new(),
-            calibration: self.calibration.as_deref().map(str::to_owned),
+            calibration: (self.calibration)(),
         }
     }
 

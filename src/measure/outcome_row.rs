@@ -144,6 +144,8 @@ fn receipt(
 fn configuration(attempt: &AttemptSpec, connection: Connection) -> String {
     let asked = json!({
         "profile": attempt.profile,
+        "metadata": attempt.ask.metadata,
+        "endpoint": attempt.endpoint.tag,
         "request_mode": attempt.request_mode,
         "adaptations": attempt.adaptations,
         "connection": connection,

@@ -4,7 +4,7 @@
 use crate::domain::run::{Quality, Tokens};
 use crate::measure::tokens::TOKENIZER_LABEL;
 use crate::providers::protocols::{Channel, DecodedStream};
-use crate::wire::{BodyRead, Recording};
+use crate::wire::{BodyRead, LateWake, Recording};
 use std::time::Duration;
 
 /// Delay below which a time is never in doubt: figures are given in milliseconds.
@@ -22,18 +22,18 @@ const STEP_LIMIT: f64 = 1.0;
 /// happened up to that token, the pace by what happened after it.
 pub fn of(recording: &Recording, answer: Option<&DecodedStream>) -> Quality {
     let wall = (recording.ended_at - recording.started_at).as_seconds_f64();
-    let visible = answer.and_then(|answer| VisibleReads::new(recording, answer));
+    let text = answer.and_then(|answer| TextArrivals::new(recording, answer));
     let waited = |read: &BodyRead| read.waited.map(|waited| waited.as_secs_f64());
     let quality = Quality {
         clock_source: clock_source(&recording.reads).map(str::to_owned),
-        kernel_lag_seconds: visible.as_ref().and_then(|visible| waited(visible.first.read?)),
+        kernel_lag_seconds: text.as_ref().and_then(|text| waited(text.first().read?)),
         kernel_lag_max_seconds: recording.reads.iter().filter_map(waited).reduce(f64::max),
         loop_lag_seconds: recording.loop_lag().as_secs_f64(),
         dispatch_delay_seconds: recording.dispatch_delay.as_secs_f64(),
         wall_clock_step_seconds: wall - recording.marks.end.as_secs_f64(),
         ..Quality::default()
     };
-    starved(quality, recording, visible.as_ref())
+    starved(quality, recording, text.as_ref())
 }
 
 /// True if the client itself spoilt the sample, so that a measurement is worth repeating.
@@ -56,56 +56,78 @@ fn clock_source(reads: &[BodyRead]) -> Option<&'static str> {
     }
 }
 
-/// One arrival of visible text.
-struct VisibleRead<'a> {
+/// One arrival of text.
+struct TextArrival<'a> {
     at: Duration,
     /// The read that brought it.
     read: Option<&'a BodyRead>,
-    /// Chunks with the same stamp.
+    /// Chunks with the same stamp, reasoning included.
     chunks: usize,
 }
 
-/// The first and the last arrival of visible text.
-struct VisibleReads<'a> {
-    first: VisibleRead<'a>,
-    last: VisibleRead<'a>,
+/// The arrivals of text in order, and which of them brought visible text first and last.
+struct TextArrivals<'a> {
+    all: Vec<TextArrival<'a>>,
+    first_visible: usize,
+    last_visible: usize,
 }
 
-impl<'a> VisibleReads<'a> {
+impl<'a> TextArrivals<'a> {
+    /// `None` without visible text.
     fn new(recording: &'a Recording, answer: &DecodedStream) -> Option<Self> {
-        let visible = || answer.deltas.iter().filter(|delta| delta.channel == Channel::Visible);
-        let arrival = |at: Duration| VisibleRead {
-            at,
-            read: recording.reads.get(recording.reads.partition_point(|read| read.at < at)),
-            chunks: visible().filter(|delta| delta.at == at).count(),
-        };
-        Some(Self { first: arrival(visible().next()?.at), last: arrival(visible().next_back()?.at) })
+        let mut all: Vec<TextArrival<'a>> = Vec::new();
+        let mut visible = None;
+        for delta in &answer.deltas {
+            match all.last_mut().filter(|arrival| arrival.at == delta.at) {
+                Some(arrival) => arrival.chunks += 1,
+                None => all.push(TextArrival {
+                    at: delta.at,
+                    read: recording.reads.get(recording.reads.partition_point(|read| read.at < delta.at)),
+                    chunks: 1,
+                }),
+            }
+            if delta.channel == Channel::Visible {
+                let place = all.len() - 1;
+                visible = Some((visible.map_or(place, |(first, _)| first), place));
+            }
+        }
+        let (first_visible, last_visible) = visible?;
+        Some(Self { all, first_visible, last_visible })
+    }
+
+    fn first(&self) -> &TextArrival<'a> {
+        &self.all[self.first_visible]
+    }
+
+    /// The longest time by which the reader may have been late for one of the arrivals at these places, seconds.
+    fn reading_delay(&self, recording: &Recording, places: impl IntoIterator<Item = usize>) -> f64 {
+        let delays = places.into_iter().map(|place| reading_delay(recording, &self.all[place]));
+        delays.max().unwrap_or_default().as_secs_f64()
     }
 }
 
 /// Adds the ways in which the client spoilt the sample.
-fn starved(mut quality: Quality, recording: &Recording, visible: Option<&VisibleReads<'_>>) -> Quality {
+fn starved(mut quality: Quality, recording: &Recording, text: Option<&TextArrivals<'_>>) -> Quality {
     let mut reasons = Vec::new();
-    let ttft = visible.map(|visible| visible.first.at.as_secs_f64());
+    let ttft = text.map(|text| text.first().at.as_secs_f64());
     let own = sending_delay(recording).as_secs_f64();
     if own > allowed(ttft) {
-        quality.ttft_suspect = visible.is_some();
-        reasons.push(format!("the request left {:.0} ms late: this machine was busy", own * 1000.0));
+        quality.ttft_suspect = text.is_some();
+        reasons.push(format!("this machine was busy: the request left late by {:.0} ms", own * 1000.0));
     }
-    if let Some(VisibleReads { first, last }) = visible {
-        let late = reading_delay(recording, first).as_secs_f64();
+    if let Some(text) = text {
+        // The first text of either kind, and the first visible one.
+        let late = text.reading_delay(recording, [0, text.first_visible]);
         if late > allowed(ttft) {
             quality.ttft_suspect = true;
             reasons
-                .push(format!("the measuring loop was late by {:.0} ms at the first token", late * 1000.0));
+                .push(format!("at the first token the measuring loop was late by {:.0} ms", late * 1000.0));
         }
-        let span = last.at.saturating_sub(first.at).as_secs_f64();
-        let stamped = [first, last].iter().all(|arrival| is_stamped(arrival));
-        let late = [first, last].map(|arrival| lag_around(recording, arrival.at)).into_iter().max();
-        let late = late.unwrap_or_default().as_secs_f64();
-        if !stamped && span > 0.0 && late > allowed(Some(span)) {
+        let span = text.all[text.last_visible].at.saturating_sub(text.first().at).as_secs_f64();
+        let late = text.reading_delay(recording, text.first_visible..=text.last_visible);
+        if span > 0.0 && late > allowed(Some(span)) {
             quality.decode_suspect = true;
-            reasons.push(format!("the measuring loop was late by {:.0} ms while tokens came", late * 1000.0));
+            reasons.push(format!("while tokens came the measuring loop was late by {:.0} ms", late * 1000.0));
         }
     } else if quality.loop_lag_seconds > DELAY_CEILING {
         reasons.push(format!("the measuring loop was late by {:.0} ms", quality.loop_lag_seconds * 1000.0));
@@ -124,42 +146,41 @@ fn allowed(time: Option<f64>) -> f64 {
 /// The time between t0 and the request's departure that was this machine's own.
 fn sending_delay(recording: &Recording) -> Duration {
     let marks = &recording.marks;
-    let connected = marks.tls.or(marks.proxy).or(marks.tcp).unwrap_or_default();
-    let connecting = match recording.connect_delay {
-        Some(delay) => delay,
-        None => lag_between(recording, Duration::ZERO, connected),
+    let connected = marks.tls.or(marks.proxy).or(marks.tcp);
+    let connecting = match (connected, recording.connect_delay) {
+        // The connection was open before.
+        (None, _) => Duration::ZERO,
+        (Some(connected), None) => lost_between(recording, Duration::ZERO, connected),
+        // The kernel knows nothing of names.
+        (_, Some(delay)) => {
+            delay + marks.dns.map(|dns| lost_between(recording, Duration::ZERO, dns)).unwrap_or_default()
+        }
     };
+    let connected = connected.unwrap_or_default();
     // Without the kernel's word, a large request may also have waited for the network.
     let writing = match (marks.transmitted, marks.sent) {
         (Some(left), _) => left.saturating_sub(connected),
-        (None, Some(sent)) => lag_between(recording, connected, sent),
+        (None, Some(sent)) => lost_between(recording, connected, sent),
         (None, None) => Duration::ZERO,
     };
     connecting + writing
 }
 
+/// The longest time that the loop lost inside a span of the run.
+fn lost_between(recording: &Recording, from: Duration, to: Duration) -> Duration {
+    let lost = |late: &LateWake| late.woke.min(to).saturating_sub(late.due.max(from));
+    recording.late_wakes.iter().map(lost).max().unwrap_or_default()
+}
+
 /// The time by which the reader may have been late for an arrival. With the kernel's stamp it can be late without harm,
 /// unless chunks have come to share a stamp: then the kernel may have kept the last one's alone.
-fn reading_delay(recording: &Recording, arrival: &VisibleRead<'_>) -> Duration {
-    if is_stamped(arrival) && arrival.chunks == 1 {
+fn reading_delay(recording: &Recording, arrival: &TextArrival<'_>) -> Duration {
+    let stamped = arrival.read.is_some_and(|read| read.waited.is_some());
+    if stamped && arrival.chunks == 1 {
         return Duration::ZERO;
     }
-    lag_around(recording, arrival.at)
-}
-
-fn is_stamped(arrival: &VisibleRead<'_>) -> bool {
-    arrival.read.is_some_and(|read| read.waited.is_some())
-}
-
-/// The longest lateness of the loop at one moment.
-fn lag_around(recording: &Recording, at: Duration) -> Duration {
-    lag_between(recording, at, at)
-}
-
-/// The longest lateness of the loop in a span of a run.
-fn lag_between(recording: &Recording, from: Duration, to: Duration) -> Duration {
-    let inside = recording.late_wakes.iter().filter(|late| late.due <= to && late.woke + SAME_WAKE >= from);
-    inside.map(|late| late.lag).max().unwrap_or_default()
+    let around = |late: &&LateWake| late.due <= arrival.at && late.woke + SAME_WAKE >= arrival.at;
+    recording.late_wakes.iter().filter(around).map(|late| late.lag).max().unwrap_or_default()
 }
 
 /// Doubts about the answer itself, one sentence each. Its times are right; its counts or its text may not be.
@@ -186,7 +207,7 @@ mod tests {
     use super::*;
     use crate::domain::run::{Connection, ConnectionInfo};
     use crate::providers::protocols::Delta;
-    use crate::wire::{ExchangeEnd, LateWake, Marks};
+    use crate::wire::{ExchangeEnd, Marks};
     use chrono::{DateTime, TimeDelta};
 
     const fn ms(count: u64) -> Duration {
@@ -247,14 +268,15 @@ mod tests {
         let chunks = [200, 300, 400, 600];
         assert_eq!(doubted_times(&chunks, false, 25, 120), (false, false), "before the first token");
         assert_eq!(doubted_times(&chunks, false, 25, 200), (true, true), "at the first token");
-        assert_eq!(doubted_times(&chunks, false, 25, 300), (false, false), "between the ends");
+        assert_eq!(doubted_times(&chunks, false, 25, 300), (false, true), "between the ends");
         assert_eq!(doubted_times(&chunks, false, 25, 600), (false, true), "at the last token");
     }
 
     #[test]
     fn a_late_reader_spoils_no_stamp_of_the_kernel_unless_chunks_share_it() {
         assert_eq!(doubted_times(&[200, 210, 600], true, 80, 220), (false, false));
-        assert_eq!(doubted_times(&[200, 200, 600], true, 80, 220), (true, false));
+        assert_eq!(doubted_times(&[200, 200, 600], true, 80, 220), (true, true));
+        assert_eq!(doubted_times(&[200, 400, 400, 600], true, 80, 410), (false, true), "gaps are in doubt");
         assert_eq!(doubted_times(&[200, 200, 600], true, 0, 220), (false, false));
     }
 
@@ -280,6 +302,18 @@ mod tests {
         assert_eq!(doubts(&recording), (true, false));
         recording.late_wakes = late(30, 150);
         assert_eq!(doubts(&recording), (false, false));
+        // A name that was resolved in time, and heard of late.
+        (recording.connect_delay, recording.marks.dns) = (Some(ms(0)), Some(ms(45)));
+        recording.late_wakes = late(40, 45);
+        assert_eq!(doubts(&recording), (true, false));
+    }
+
+    #[test]
+    fn a_loop_that_was_late_before_t0_is_not_held_against_a_warm_request() {
+        let (mut recording, answer) = exchange(&[200, 300, 600], true);
+        recording.marks.sent = Some(ms(1));
+        recording.late_wakes = vec![LateWake { due: ms(0), woke: ms(0), lag: ms(80) }];
+        assert!(!of(&recording, Some(&answer)).suspect);
     }
 
     #[test]

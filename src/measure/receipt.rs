@@ -35,7 +35,7 @@ pub struct ReceiptHead {
     pub definitions: u32,
     /// Program and version.
     pub program: String,
-    /// SHA-256 of what was asked, and how: profile, request mode, adaptations.
+    /// SHA-256 of what was asked, and how: profile, request mode, adaptations, metadata, endpoint, connection.
     pub configuration: String,
     /// The calibration of the host that was the newest at that time, if there was one.
     pub calibration: Option<String>,

@@ -21,8 +21,6 @@ pub struct Calibration {
     /// Program and version.
     pub program: String,
     pub cores: usize,
-    /// Streams at once by which the host was judged.
-    pub judged_by_streams: usize,
     pub cells: Vec<CalibrationCell>,
     pub verdict: CalibrationVerdict,
 }
@@ -37,7 +35,7 @@ pub fn document(calibration: &Calibration) -> Value {
         "kernel": calibration.kernel,
         "program": calibration.program,
         "cores": calibration.cores,
-        "judged_by_streams": calibration.judged_by_streams,
+        "judged_by_streams": calibration.verdict.streams,
         "may_publish": calibration.verdict.may_publish,
         "verdict": calibration.verdict.sentence,
         "cells": calibration.cells,
@@ -72,9 +70,10 @@ fn way(conditions: CellConditions) -> String {
 
 fn clock(cell: &CalibrationCell) -> String {
     let measured = cell.runs - cell.failed;
-    match cell.kernel_stamped {
-        0 => "read",
-        all if all == measured => "kernel",
+    match measured {
+        0 => "-",
+        all if all == cell.kernel_stamped => "kernel",
+        all if all == cell.read_stamped => "read",
         _ => "mixed",
     }
     .to_owned()

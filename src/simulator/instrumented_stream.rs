@@ -161,7 +161,7 @@ impl AsyncRead for InstrumentedStream {
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
             let waited = self.stream.last_arrival().at.elapsed();
-            self.wire.state().last_read = clock::now() - waited.as_nanos() as u64;
+            self.wire.state().last_read = clock::now().saturating_sub(waited.as_nanos() as u64);
         }
         polled
     }

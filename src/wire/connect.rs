@@ -30,7 +30,8 @@ pub struct ConnectMarks {
     pub attempts: u32,
     /// Round trip time of the TCP handshake to the machine that answered (a proxy, if there is one).
     pub round_trip: Option<Duration>,
-    /// The time for which answers of the handshakes waited for this process; `None` if the kernel does not tell.
+    /// The time for which answers of the handshakes, from TCP on, waited for this process; `None` if the kernel does not
+    /// tell of each of them.
     pub delay: Option<Duration>,
 }
 
@@ -90,7 +91,9 @@ async fn steps(
         marks.proxy = Some(Instant::now());
     }
     if !target.tls {
-        return Ok(Stream::Plain(stamped));
+        let stream = Stream::Plain(stamped);
+        note_waits(marks, &stream);
+        return Ok(stream);
     }
     let name = ServerName::try_from(target.host.clone())
         .map_err(|_| format!("`{}` is no name that a certificate can hold", target.host))
@@ -101,8 +104,13 @@ async fn steps(
         .map_err(|error| ConnectError::Failed(format!("TLS with {} failed: {error}", target.host)))?;
     marks.tls = Some(Instant::now());
     let stream = Stream::Tls(Box::new(stream));
-    marks.delay = marks.delay.map(|delay| delay + stream.waited());
+    note_waits(marks, &stream);
     Ok(stream)
+}
+
+/// Adds the time for which answers of a proxy and of the TLS handshake waited.
+fn note_waits(marks: &mut ConnectMarks, stream: &Stream) {
+    marks.delay = marks.delay.zip(stream.waited()).map(|(delay, waited)| delay + waited);
 }
 
 /// Connects to an address; also returns when that began.

@@ -24,8 +24,10 @@ pub struct StampedStream {
     last: Arrival,
     /// Both clocks at the last read.
     clocks: ClockPair,
-    /// The time for which bytes waited while nobody read, as far as the kernel tells.
-    waited: Duration,
+    /// The time for which bytes waited while nobody read; `None` once a read had no stamp of the kernel.
+    waited: Option<Duration>,
+    /// Both clocks when the stream was made: nothing arrived before that.
+    opened: ClockPair,
     /// Both clocks before the request was written, if the kernel was asked for the moment at which it leaves.
     sending: Option<ClockPair>,
 }
@@ -40,7 +42,8 @@ impl StampedStream {
             tcp,
             last: Arrival::at_the_read(clocks.monotonic),
             clocks,
-            waited: Duration::ZERO,
+            waited: Some(Duration::ZERO),
+            opened: clocks,
             sending: None,
         }
     }
@@ -60,10 +63,11 @@ impl StampedStream {
 
     fn note(&mut self, stamped: Option<Duration>) {
         let clocks = ClockPair::now();
+        let stamped = stamped.filter(|stamped| *stamped >= self.opened.wall);
         self.last = Arrival::of(stamped, &self.clocks, &clocks);
         // Bytes that waited together waited once.
         let silent = clocks.monotonic.saturating_duration_since(self.clocks.monotonic);
-        self.waited += self.last.waited.unwrap_or_default().min(silent);
+        self.waited = self.waited.zip(self.last.waited).map(|(sum, waited)| sum + waited.min(silent));
         self.clocks = clocks;
     }
 }
@@ -209,13 +213,14 @@ impl Stream {
     /// answer.
     pub fn transmitted(&self) -> Option<Instant> {
         let sending = self.stamped().sending.as_ref()?;
-        let left = kernel_socket::transmitted(self.tcp())?;
+        // An earlier request on this connection may have left late stamps.
+        let left = kernel_socket::transmitted(self.tcp()).filter(|left| *left >= sending.wall)?;
         let arrival = Arrival::of(Some(left), sending, &ClockPair::now());
         arrival.waited.map(|_| arrival.at)
     }
 
-    /// The time for which bytes waited while nobody read, as far as the kernel tells.
-    pub fn waited(&self) -> Duration {
+    /// The time for which bytes waited while nobody read; `None` if the kernel did not stamp all of them.
+    pub fn waited(&self) -> Option<Duration> {
         self.stamped().waited
     }
 
@@ -321,7 +326,7 @@ mod tests {
             assert!(at + Duration::from_millis(1) >= before && at <= Instant::now(), "{before:?} {at:?}");
             assert!(waited.is_some_and(|waited| waited > Duration::ZERO), "{waited:?}");
         }
-        assert!(near.waited > Duration::ZERO, "bytes waited for somebody");
+        assert!(near.waited > Some(Duration::ZERO), "bytes waited for somebody");
         drop(far);
         assert_eq!(near.read(&mut buffer).await.unwrap(), 0);
     }

@@ -22,7 +22,9 @@ fn a_run_is_a_table_and_a_row() {
     let [row] = &home.rows("runs")[..] else { panic!("one row") };
     assert_eq!((&row["provider"], &row["visible_output_tokens"]), (&"sim".into(), &4.into()));
     let verbose = home.ran(&["run", "--model", QUICK, "-v"]);
-    for drawn in ["The last run of sim:steady", "Timeline", "first visible text", "3 gaps between visible chunks"] {
+    for drawn in
+        ["The last run of sim:steady", "Timeline", "first visible text", "3 gaps between visible chunks"]
+    {
         assert!(verbose.out.contains(drawn), "{drawn}: {verbose:?}");
     }
     assert!(verbose.out.contains("headers"), "{}", verbose.out);

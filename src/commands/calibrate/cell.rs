@@ -63,7 +63,7 @@ impl Bench {
                 clock_thread,
                 decode_thread,
                 redactor: Arc::new(Redactor::new()),
-                calibration: None,
+                calibration: Arc::new(|| None),
             },
             target: Target {
                 model: ModelRef::new(SIMULATOR, MODEL),
@@ -127,9 +127,10 @@ fn server_times(request: &Value) -> Option<(String, ServerTimes)> {
 
 fn sample(outcome: &Outcome, seen: &HashMap<String, ServerTimes>) -> Option<CalibrationSample> {
     let Outcome::Success(run) = outcome else { return None };
-    let Run { speeds, quality, provider_request_id, .. } = &**run;
+    let Run { speeds, phases, quality, provider_request_id, .. } = &**run;
     Some(CalibrationSample {
         server: *seen.get(provider_request_id.as_deref()?)?,
+        connect: phases.connect_seconds.unwrap_or(0.0),
         ttft: speeds.time_to_first_token?,
         inter_token_latency: speeds.inter_token_latency,
         tokens_per_second: speeds.tokens_per_second,

@@ -2,11 +2,13 @@
 
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
+use crate::measure::measurer::CalibrationSource;
 use crate::output::calibration::{Calibration, document};
 use crate::storage::create_private_dir;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const FILE: &str = "calibration.json";
 
@@ -34,9 +36,13 @@ fn write(directory: &Path, path: &Path, document: &Value) -> std::io::Result<()>
     Ok(())
 }
 
-/// The id of the newest calibration; `None` if there is none that can be read.
-pub fn newest_id(context: &Context) -> Option<String> {
-    let text = std::fs::read_to_string(context.settings.state_dir().ok()?.value.join(FILE)).ok()?;
-    let document: Value = serde_json::from_str(&text).ok()?;
-    Some(document["id"].as_str()?.to_owned())
+/// The reader of the newest calibration's id, which looks anew each time: a daemon outlives many calibrations. It finds
+/// `None` if there is none that can be read.
+pub fn newest_id(context: &Context) -> CalibrationSource {
+    let path = context.settings.state_dir().map(|directory| directory.value.join(FILE)).ok();
+    Arc::new(move || {
+        let text = std::fs::read_to_string(path.as_ref()?).ok()?;
+        let document: Value = serde_json::from_str(&text).ok()?;
+        Some(document["id"].as_str()?.to_owned())
+    })
 }

@@ -10,6 +10,7 @@ use crate::cli::calibrate::CalibrateArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::run::access::SIMULATOR;
 use crate::commands::stdout;
 use crate::measure::calibration::{CalibrationCell, CellConditions, verdict};
 use crate::measure::outcome_row::measured_by;
@@ -31,7 +32,7 @@ const STREAMS: [usize; 3] = [1, 50, 500];
 pub async fn run(args: CalibrateArgs, context: Context) -> Result<Exit, CommandError> {
     fd_table::make_room();
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    let daemon = context.settings.daemon_config.concurrency;
+    let daemon = daemon_streams(&context);
     let slowed = args.slow_clock.map(Duration::from_millis);
     let plan = plan(&args, daemon);
     let measured = tokio::select! {
@@ -46,11 +47,23 @@ pub async fn run(args: CalibrateArgs, context: Context) -> Result<Exit, CommandE
     } else {
         stdout::text(&shown::text(&calibration, &context.view(args.wide)))?;
     }
-    if !args.no_save {
+    if !args.no_save && slowed.is_none() {
         let path = kept::save(&calibration, &context)?;
         context.note(args.quiet, &format!("kept as {}; rows name it from now on", path.display()));
     }
     Ok(if calibration.verdict.may_publish { Exit::Yes } else { Exit::No })
+}
+
+/// The most streams that a daemon of these settings opens at once: all providers share one clock thread.
+fn daemon_streams(context: &Context) -> usize {
+    let config = &context.settings.daemon_config;
+    let measured = context.settings.hosts.iter().filter(|host| {
+        let named = config.only.is_empty() || config.only.contains(&host.name);
+        named && !config.exclude.contains(&host.name) && host.name != SIMULATOR
+    });
+    let with_keys = measured.filter(|host| context.settings.login(host).is_ok());
+    let streams: usize = with_keys.map(|host| config.concurrency(&host.name)).sum();
+    streams.max(config.concurrency)
 }
 
 /// The conditions, idle ones first, so that the load of others does not warm the machine for them.
@@ -106,7 +119,6 @@ fn describe(cells: Vec<CalibrationCell>, daemon: usize) -> Calibration {
         kernel: format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy()),
         program: measured_by(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-        judged_by_streams: daemon,
         verdict: verdict(&cells, daemon),
         cells,
     }

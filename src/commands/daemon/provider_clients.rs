@@ -41,7 +41,7 @@ impl ProviderClients for ConfiguredClients {
         let (host, context, runtime) = (host.clone(), Arc::clone(&self.context), Handle::current());
         let opening = tokio::task::spawn_blocking(move || runtime.block_on(access::open(&host, &context)));
         let opened = opening.await.map_err(|_| "fetching the key broke".to_owned())??;
-        let calibration = calibrate::newest_id(&self.context).map(Arc::from);
+        let calibration = calibrate::newest_id(&self.context);
         let keep = opened.simulator.map(|simulator| Box::new(simulator) as _);
         let opened = AuthorizedRoute { route: opened.route, secret: opened.secret, calibration, keep };
         let client = MeasuringClient::new(opened, self.clock_thread.clone(), &self.redactor);

@@ -135,6 +135,6 @@ pub(super) fn measurer(
     let start = || Ok::<_, std::io::Error>((ClockThread::start(tls)?, DecodeThread::start()?));
     let (clock_thread, decode_thread) =
         start().map_err(|error| CommandError::usage(format!("a thread cannot be started: {error}")))?;
-    let calibration = calibrate::newest_id(context).map(Arc::from);
+    let calibration = calibrate::newest_id(context);
     Ok(Measurer { clock_thread, decode_thread, redactor: Arc::new(redactor), calibration })
 }

@@ -129,13 +129,13 @@ fn hidden_reasoning_is_counted_and_never_seen() {
 
 #[test]
 fn tokens_in_one_event_are_counted_where_the_provider_counts_along() {
-    let chunky = "chunky-ttft5-gap1-n32";
+    let chunky = "chunky-ttft5-gap5-n64";
     let deepinfra = DEEPINFRA.measure(chunky);
     assert_eq!(deepinfra.row()["max_tokens_per_chunk"], 4);
     for case in [&DEEPINFRA, &ANTHROPIC, &BEDROCK] {
         let measured = case.measure(chunky);
         let row = measured.row();
-        assert_eq!((&row["visible_stream_chunks"], &row["output_tokens"]), (&json!(8), &json!(32)));
+        assert_eq!((&row["visible_stream_chunks"], &row["output_tokens"]), (&json!(16), &json!(64)));
         assert_eq!(row["stream_resolution"], "coarse", "{}", case.provider);
     }
 }

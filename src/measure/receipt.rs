@@ -237,9 +237,11 @@ mod tests {
         }
     }
 
-    /// An answer of these reads, each with its nanoseconds since the one before, and pieces of text in it: characters,
-    /// whether it is reasoning, and tokens.
-    fn answer(reads: &[(u64, Vec<(usize, bool, Option<u32>)>)]) -> (Recording, DecodedStream) {
+    /// Pieces of text: characters, whether it is reasoning, and tokens.
+    type Pieces = Vec<(usize, bool, Option<u32>)>;
+
+    /// An answer of these reads, each with its nanoseconds since the one before, and its pieces.
+    fn answer(reads: &[(u64, Pieces)]) -> (Recording, DecodedStream) {
         let (mut at, mut body_end) = (0, 0);
         let (mut taken, mut deltas) = (Vec::new(), Vec::new());
         for (later, pieces) in reads {

@@ -291,7 +291,8 @@ impl AsyncWrite for Stream {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use crate::wire::kernel_socket::keep_stamping;

@@ -13,8 +13,8 @@ pub const SHOW: &str = "llmbench.results.show/1";
 const MOMENTS: [(&str, &str); 10] = [
     ("name resolved", "dns_seconds"),
     ("connected", "connect_seconds"),
-    ("request sent", "sent_seconds"),
     ("request left", "transmitted_seconds"),
+    ("request sent", "sent_seconds"),
     ("head of the answer", "headers_seconds"),
     ("first event", "first_event_seconds"),
     ("first reasoning", "time_to_first_reasoning_token"),

@@ -18,6 +18,9 @@ use tokio_rustls::client::TlsStream;
 /// has room: it would write in a busy loop.
 const STAMPED_BODY: usize = 16 * 1024;
 
+/// Time for which the first bytes of a connection may have waited to be accepted. An older stamp is none.
+const BEFORE_ACCEPT: Duration = Duration::from_secs(60);
+
 /// A TCP stream that remembers when the bytes of its last read (or the end) arrived.
 pub struct StampedStream {
     tcp: TcpStream,
@@ -26,7 +29,7 @@ pub struct StampedStream {
     clocks: ClockPair,
     /// The time for which bytes waited while nobody read; `None` once a read had no stamp of the kernel.
     waited: Option<Duration>,
-    /// Both clocks when the stream was made: nothing arrived before that.
+    /// Both clocks when the stream was made.
     opened: ClockPair,
     /// Both clocks before the request was written, if the kernel was asked for the moment at which it leaves.
     sending: Option<ClockPair>,
@@ -63,7 +66,7 @@ impl StampedStream {
 
     fn note(&mut self, stamped: Option<Duration>) {
         let clocks = ClockPair::now();
-        let stamped = stamped.filter(|stamped| *stamped >= self.opened.wall);
+        let stamped = stamped.filter(|stamped| *stamped + BEFORE_ACCEPT >= self.opened.wall);
         self.last = Arrival::of(stamped, &self.clocks, &clocks);
         // Bytes that waited together waited once.
         let silent = clocks.monotonic.saturating_duration_since(self.clocks.monotonic);
@@ -330,6 +333,23 @@ mod tests {
         assert!(near.waited > Some(Duration::ZERO), "bytes waited for somebody");
         drop(far);
         assert_eq!(near.read(&mut buffer).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_waited_to_be_accepted_have_their_own_arrival() {
+        let _stamping = keep_stamping().unwrap();
+        sleep(Duration::from_millis(50));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        far.write_all(b"request").unwrap();
+        sleep(Duration::from_millis(30));
+        let accepted = listener.accept().unwrap().0;
+        accepted.set_nonblocking(true).unwrap();
+        let opened = Instant::now();
+        let mut near = StampedStream::new(TcpStream::from_std(accepted).unwrap());
+        assert_eq!(near.read(&mut [0; 64]).await.unwrap(), 7);
+        let Arrival { at, waited } = near.last_arrival();
+        assert!(at < opened && waited.is_some(), "{waited:?}");
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
 //! The description of a failed attempt in terms that can be grouped: kind, stage, normalised message, fingerprint.
 //! `providers::errors` maps providers' answers to kinds.
 
+use super::digest::sha256_hex;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// The kind of an error, by the action that operators take.
@@ -205,7 +205,7 @@ pub fn fingerprint(
 /// The same, for stages and kinds of other writers.
 pub fn fingerprint_of(provider: &str, model: &str, stage: &str, kind: &str, normalized: &str) -> String {
     let text = [provider, model, stage, kind, normalized].join("\n");
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(text)
 }
 
 /// Lower-cases a message and replaces the parts that differ between two occurrences of one failure: ids, hashes,
@@ -258,6 +258,7 @@ fn is_request_id(token: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest, Sha256};
 
     #[test]
     fn fingerprint_is_the_python_runners() {

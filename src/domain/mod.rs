@@ -8,6 +8,7 @@ pub mod clock_offset;
 pub mod clock_skew;
 pub mod daemon_config;
 pub mod daemon_status;
+pub mod digest;
 pub mod env_vars;
 pub mod error_cause;
 pub mod error_group;

@@ -1,10 +1,10 @@
 //! Findings about providers' lists, each told once, and the message that tells several. Pure data; recipients and
 //! sending are in `notify`.
 
+use super::digest::sha256_hex;
 use crate::domain::ModelRef;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// The kinds of findings, in the order in which they are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ impl ListingFinding {
         let value = if self.kind == NoticeKind::Changed { &self.to } else { &Value::Null };
         let ModelRef { provider, model_id } = &self.model;
         let at = self.at.map(|at| at.timestamp_millis());
-        hex(&json!([self.kind.as_str(), provider, model_id, at, self.fact, value]).to_string())
+        sha256_hex(json!([self.kind.as_str(), provider, model_id, at, self.fact, value]).to_string())
     }
 }
 
@@ -82,11 +82,7 @@ pub struct NoticeMessage {
 pub fn letter_id(findings: &[ListingFinding]) -> String {
     let mut prints: Vec<String> = findings.iter().map(ListingFinding::fingerprint).collect();
     prints.sort_unstable();
-    hex(&prints.concat()).chars().take(32).collect()
-}
-
-fn hex(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(prints.concat()).chars().take(32).collect()
 }
 
 #[cfg(test)]

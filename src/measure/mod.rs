@@ -2,6 +2,7 @@
 //! verdict, load shapes; then many outcomes: statistics and gates. Knows providers; does not know storage,
 //! the command line or the terminal.
 
+pub mod busy_loop;
 pub mod calibration;
 pub mod clock_thread;
 pub mod collect;

@@ -1,6 +1,7 @@
 //! Turns one ended exchange into its row: a `Run` with every figure, or a `Failure` with
 //! everything still known of the attempt.
 
+use crate::domain::digest::sha256_hex;
 use crate::domain::failure::{self, Failure, FailureDetail};
 use crate::domain::run::{Connection, Outcome, Run, Tokens};
 use crate::domain::{GenerationRequest, ModelRef, Profile};
@@ -13,7 +14,6 @@ use crate::providers::protocols::DecodedStream;
 use crate::wire::Recording;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 /// Version of the measuring rules, as rows store it. The published question is unchanged since the Python runner's 1.
 const PROTOCOL_VERSION: u32 = 1;
@@ -150,7 +150,7 @@ fn configuration(attempt: &AttemptSpec, connection: Connection) -> String {
         "adaptations": attempt.adaptations,
         "connection": connection,
     });
-    Sha256::digest(asked.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(asked.to_string())
 }
 
 /// Finish reason and status in the words of OpenAI's Responses API, also where its Chat API was asked: the Python runner

@@ -157,13 +157,9 @@ impl Recording {
         self.late_wakes.iter().map(|late| late.lag).max().unwrap_or_default()
     }
 
-    /// The read that brought the byte at `offset` of the body.
-    pub fn read_of(&self, offset: usize) -> Option<&BodyRead> {
-        self.reads.get(self.reads.partition_point(|read| read.body_end <= offset))
-    }
-
     /// The time at which the byte at `offset` of the body arrived: the stamp of the read that brought it.
     pub fn stamp(&self, offset: usize) -> Duration {
-        self.read_of(offset).map_or(self.marks.end, |read| read.at)
+        let index = self.reads.partition_point(|read| read.body_end <= offset);
+        self.reads.get(index).map_or(self.marks.end, |read| read.at)
     }
 }

@@ -6,9 +6,8 @@ use crate::stats::{largest, mean, median, percentile, repeated};
 use crate::subject::{Ran, Simulator, run};
 use crate::truth::Truth;
 use crate::{Failed, Line, truth};
+use llmbench::measure::busy_loop::BusyLoop;
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many at once.
 const STREAMS: usize = 500;
@@ -103,24 +102,6 @@ pub fn beside_busy_loops() -> Result<Vec<Line>, Failed> {
         line("the same at p99", "1.5 ms", milliseconds(p99), p99 <= 0.0015),
         line("samples of these marked suspect", "1 %", percent(suspects), suspects <= 0.01),
     ])
-}
-
-/// A thread that never waits, until it is dropped.
-struct BusyLoop(Arc<AtomicBool>);
-
-impl BusyLoop {
-    fn start() -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        std::thread::spawn(move || while !seen.load(Ordering::Relaxed) {});
-        Self(stop)
-    }
-}
-
-impl Drop for BusyLoop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn of_rows(ran: &Ran, truths: &HashMap<String, Truth>) -> Result<Bias, Failed> {

@@ -6,6 +6,7 @@ use crate::domain::redact::Redactor;
 use crate::domain::sourced::{Source, Sourced};
 use crate::domain::{ModelRef, Outcome, Run, profile};
 use crate::http::{HttpClient, ProxyRules};
+use crate::measure::busy_loop::BusyLoop;
 use crate::measure::calibration::{CalibrationCell, CalibrationSample, CellConditions, ServerTimes};
 use crate::measure::clock_thread::ClockThread;
 use crate::measure::decode_thread::DecodeThread;
@@ -19,7 +20,6 @@ use futures_util::stream::{self, StreamExt};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// 50 ms to the first of 24 tokens, then one every 5 ms: short, and with a pace that one millisecond would spoil.
@@ -144,22 +144,4 @@ fn origin(base_url: &str) -> Result<Origin, String> {
     let host = url.host_str().ok_or_else(|| format!("{base_url} has no host"))?.to_owned();
     let port = url.port_or_known_default().ok_or_else(|| format!("{base_url} has no port"))?;
     Ok(Origin { tls: url.scheme() == "https", host, port })
-}
-
-/// A thread that never waits, until it is dropped.
-struct BusyLoop(Arc<AtomicBool>);
-
-impl BusyLoop {
-    fn start() -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        std::thread::spawn(move || while !seen.load(Ordering::Relaxed) {});
-        Self(stop)
-    }
-}
-
-impl Drop for BusyLoop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -2,11 +2,11 @@
 
 use crate::wire::tls::client_config;
 use rustls::ClientConfig;
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -22,7 +22,7 @@ pub struct SimulatorProcess {
     pub tls: Arc<ClientConfig>,
     _process: Child,
     /// Its certificate and key, for as long as it runs.
-    _files: TempDir,
+    _files: Option<Certificate>,
 }
 
 impl SimulatorProcess {
@@ -31,16 +31,15 @@ impl SimulatorProcess {
     /// # Errors
     /// A sentence.
     pub async fn start(tls: bool) -> Result<Self, String> {
-        let files = tempfile::tempdir().map_err(|error| format!("no temporary directory: {error}"))?;
         let program =
             std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
         let mut command = Command::new(program);
         command.args(["sim", "serve", "--listen", "127.0.0.1:0"]);
-        let certificate = if tls { Some(certificate(&files)?) } else { None };
-        if let Some((certificate, key)) = &certificate {
-            command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+        let files = if tls { Some(Certificate::make()?) } else { None };
+        if let Some(Certificate { certificate, key }) = &files {
+            command.arg("--tls-cert").arg(certificate.path()).arg("--tls-key").arg(key.path());
         }
-        let tls = client_config(certificate.as_ref().map(|(certificate, _)| certificate.as_path()))
+        let tls = client_config(files.as_ref().map(|files| files.certificate.path()))
             .map_err(|error| error.to_string())?;
         let mut process = command
             .stdin(Stdio::null())
@@ -61,14 +60,22 @@ impl SimulatorProcess {
 }
 
 /// A certificate for this machine alone, and its key, as files that only this user can read.
-fn certificate(files: &TempDir) -> Result<(PathBuf, PathBuf), String> {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])
-        .map_err(|error| format!("no certificate can be made: {error}"))?;
-    let (certificate, key) = (files.path().join("certificate.pem"), files.path().join("key.pem"));
-    let write = |path: &PathBuf, text: String| {
-        std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-    };
-    write(&certificate, made.cert.pem())?;
-    write(&key, made.signing_key.serialize_pem())?;
-    Ok((certificate, key))
+struct Certificate {
+    certificate: NamedTempFile,
+    key: NamedTempFile,
+}
+
+impl Certificate {
+    fn make() -> Result<Self, String> {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])
+            .map_err(|error| format!("no certificate can be made: {error}"))?;
+        let file = |text: String| -> io::Result<NamedTempFile> {
+            let mut file = NamedTempFile::new()?;
+            file.write_all(text.as_bytes())?;
+            Ok(file)
+        };
+        let both = || Ok((file(made.cert.pem())?, file(made.signing_key.serialize_pem())?));
+        let (certificate, key) = both().map_err(|error: io::Error| format!("no temporary file: {error}"))?;
+        Ok(Self { certificate, key })
+    }
 }

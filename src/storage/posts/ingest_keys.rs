@@ -1,12 +1,12 @@
 //! The keys of remote runners as a store keeps them: owner, permissions, validity, and the SHA-256 of each, never the
 //! key. The bridge compares them with the keys in requests.
 
+use crate::domain::digest::sha256_hex;
 use crate::domain::secret::Secret;
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// The prefix of keys: `lb_<id>_<secret>`.
 pub const PREFIX: &str = "lb_";
@@ -126,7 +126,7 @@ fn random(length: usize) -> String {
 
 /// SHA-256 of the whole key, in hex, the form that is stored. The key has 256 random bits, so no slow hash is needed.
 pub fn sha256(key: &Secret) -> String {
-    Sha256::digest(key.expose().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(key.expose())
 }
 
 /// Keys of remote runners.

@@ -8,6 +8,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
+/// The id under which a measured model is listed: Vertex dates ids behind an `@`, OpenRouter appends ways of routing,
+/// Hugging Face the provider that serves.
+pub fn listed_id<'a>(provider: &str, model_id: &'a str) -> &'a str {
+    match provider {
+        "vertex" => model_id.split('@').next().unwrap_or(model_id),
+        "openrouter" => [":nitro", ":floor", ":online", ":exacto"]
+            .iter()
+            .find_map(|suffix| model_id.strip_suffix(suffix))
+            .unwrap_or(model_id),
+        "huggingface" => model_id.split(':').next().unwrap_or(model_id),
+        _ => model_id,
+    }
+}
+
 /// Facts that a provider states about a model, each if stated. Prices are US dollars per million tokens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

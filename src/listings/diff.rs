@@ -3,8 +3,8 @@
 //! because lists flicker; it is new when it appeared after its provider's first complete read, the start of the
 //! comparison.
 
+use crate::domain::listing::listed_id;
 use crate::domain::listing::{CatalogRow, FactChange, MeasuredModel, ReadRow};
-use crate::providers::listing::listed_id;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -70,6 +70,35 @@ async fn each_pinned_endpoint_is_called_measured_and_named_in_either_store() {
     }
 }
 
+/// Pins that no list has told of yet are targets; those of a model that is disabled or gone no longer are.
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_are_targets_from_the_pin_until_nobody_measures_them() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let router = Router::new(backend);
+        let targets = async || {
+            let rows = router.office.backend.open(&[]).await.endpoints(None).await.unwrap();
+            let enabled = rows.into_iter().filter(|row| row.enabled);
+            enabled.map(|row| (row.model_id, row.listed.tag)).collect::<Vec<_>>()
+        };
+        let target = |model: &str, tag: &str| (model.to_owned(), tag.to_owned());
+        router.done(&["models", "add", &format!("{MODEL}@deepinfra/fp4"), &format!("{MODEL}@novita/fp8")]);
+        let other = router.done(&["models", "add", "openrouter:sim/steady-ttft2-gap1-n4@deepinfra/fp4"]);
+        let both = [target("sim/early-stop", "deepinfra/fp4"), target("sim/early-stop", "novita/fp8")];
+        let third = target("sim/steady-ttft2-gap1-n4", "deepinfra/fp4");
+        assert_eq!(targets().await, [&both[..], &[third]].concat());
+        router.done(&["models", "undo", other.out.trim(), "--yes"]);
+        assert_eq!(targets().await, both);
+        let said = router.say(&["models", "disable", &format!("{MODEL}@novita/fp8"), "--reason", "enough"]);
+        assert!(said.status == 2 && said.err.contains("--unpin novita/fp8 stops that endpoint"), "{said:?}");
+        router.done(&["models", "set", MODEL, "--unpin", "novita/fp8"]);
+        assert_eq!(targets().await, both[..1]);
+        router.done(&["models", "disable", MODEL, "--reason", "enough"]);
+        assert_eq!(targets().await, []);
+        router.done(&["models", "enable", MODEL]);
+        assert_eq!(targets().await, both[..1]);
+    }
+}
+
 fn pinning(router: &Router) {
     let pinned = format!("{MODEL}@deepinfra/fp4");
     let said = router.done(&["models", "add", &pinned, MODEL, "--endpoint", "novita/fp8"]);
@@ -156,14 +185,19 @@ async fn listing(router: &Router) {
         .iter()
         .map(|row| (row.listed.tag.as_str(), row.enabled, row.listed.quantization.as_deref()))
         .collect();
-    let expected =
-        [("deepinfra/fp4", true, Some("fp4")), ("novita/fp8", true, Some("fp8")), ("together", false, None)];
+    let expected = [
+        ("deepinfra/fp4", true, Some("fp4")),
+        // Pinned once, and never listed.
+        ("elsewhere", false, None),
+        ("novita/fp8", true, Some("fp8")),
+        ("together", false, None),
+    ];
     assert_eq!(told, expected);
     assert_eq!(
         (rows[0].listed.status, rows[0].listed.uptime_1d, rows[0].listed.throughput_p50),
         (Some(0), Some(99.5), Some(80.5))
     );
-    assert!(rows.iter().all(|row| row.last_seen_at.is_some()));
+    assert!(rows.iter().all(|row| row.last_seen_at.is_some() == (row.listed.tag != "elsewhere")));
     let listed = store.listed(Some("openrouter")).await.unwrap();
     let known = listed.iter().find(|row| row.model_id == "sim/early-stop").unwrap();
     assert_eq!(known.facts.endpoints.as_ref().unwrap().len(), 3);
@@ -174,7 +208,7 @@ fn unpinning(router: &Router) {
     assert_eq!(router.entry()["metadata"]["endpoints"][1]["quantization"], "bf16");
     let said = router.say(&["models", "set", MODEL, "--quantization", "bf16"]);
     assert!(said.status == 2 && said.err.contains("say of which endpoint"), "{said:?}");
-    router.done(&["models", "disable", &format!("{MODEL}@novita/fp8"), "--reason", "enough"]);
+    router.done(&["models", "disable", MODEL, "--reason", "enough"]);
     router.done(&["catalog", "sync", "--provider", "openrouter"]);
     router.done(&["models", "enable", MODEL]);
     router.done(&["models", "set", MODEL, "--unpin", "novita/fp8", "--unpin", "deepinfra/fp4"]);

@@ -2,14 +2,12 @@
 //! listed models, so that `catalog diff` tells which came, went or changed their weights. An endpoint that was pinned
 //! unseen gets the name of its provider from here, because answers are checked against it.
 
-use crate::domain::listing::Listing;
-use crate::domain::model::ROUTERS;
+use crate::domain::listing::{Listing, listed_id};
 use crate::listings::reader::ListingReader;
-use crate::providers::listing::listed_id;
 use crate::providers::route::ProviderRoute;
-use crate::storage::catalog::endpoint_lanes::put_endpoints;
+use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, put_endpoints};
 use crate::storage::catalog::{Batch, CatalogEntry, ChangeRequest};
-use crate::storage::endpoints::{EndpointRow, rows_of};
+use crate::storage::endpoints::{EndpointRow, RoutedModel, rows_of};
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::{Map, Value};
@@ -20,39 +18,6 @@ use tokio::task::JoinSet;
 
 /// Requests for endpoints at once.
 const AT_ONCE: usize = 4;
-
-/// A model of a router, as the catalog has it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RoutedModel {
-    /// The id under which it is listed.
-    pub listed_id: String,
-    /// True if it is enabled.
-    pub measured: bool,
-    /// The tags to which its measurements are pinned; none if it is not measured.
-    pub pinned: Vec<String>,
-}
-
-/// The catalog's models of a provider; none if it is no router.
-///
-/// # Errors
-/// The store's.
-pub async fn routed_models(provider: &str, store: &dyn Store) -> Result<Vec<RoutedModel>, StoreError> {
-    if !ROUTERS.contains(&provider) {
-        return Ok(Vec::new());
-    }
-    let entries = store.entries(Some(provider)).await?;
-    Ok(entries.iter().filter(|entry| entry.sound).map(routed).collect())
-}
-
-fn routed(entry: &CatalogEntry) -> RoutedModel {
-    let measured = entry.is_enabled();
-    let endpoints = if measured { entry.pinned_endpoints() } else { Vec::new() };
-    RoutedModel {
-        measured,
-        listed_id: listed_id(&entry.model.provider, &entry.model.model_id).to_owned(),
-        pinned: endpoints.into_iter().map(|endpoint| endpoint.tag).collect(),
-    }
-}
 
 /// Reads the endpoints of the measured models into the list. Returns a sentence for each model whose endpoints could not
 /// be read; what is known of those stays.
@@ -94,7 +59,7 @@ pub async fn read(
 /// # Errors
 /// The store's.
 pub async fn keep(listing: &Listing, known: &[RoutedModel], store: &dyn Store) -> Result<(), StoreError> {
-    let mut pinned: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut pinned: BTreeMap<&str, Vec<PinnedEndpoint>> = BTreeMap::new();
     for model in known {
         pinned.entry(&model.listed_id).or_default().extend(model.pinned.iter().cloned());
     }

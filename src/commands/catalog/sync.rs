@@ -1,6 +1,6 @@
 //! `llmbench catalog sync`: reads every provider's own list concurrently and stores each as it ends.
 
-use super::router_endpoints::{self, RoutedModel};
+use super::router_endpoints;
 use crate::cli::catalog::CatalogSyncArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -16,6 +16,7 @@ use crate::output::catalog::{json, sync as shown};
 use crate::output::task_progress::Steps;
 use crate::output::{ReportView, print};
 use crate::providers::hosts::Host;
+use crate::storage::endpoints::{self, RoutedModel};
 use crate::storage::notices::REMEMBERED;
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
@@ -158,7 +159,7 @@ async fn sync_one(
 
 /// The catalog's models of a router. Without them its list is read all the same.
 async fn routed_models(provider: &str, store: &dyn Store) -> Vec<RoutedModel> {
-    router_endpoints::routed_models(provider, store).await.unwrap_or_default()
+    endpoints::routed_models(provider, store).await.unwrap_or_default()
 }
 
 async fn keep(read: ReadListing, known: &[RoutedModel], store: &dyn Store) -> SyncResult {

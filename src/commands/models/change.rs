@@ -12,7 +12,7 @@ use crate::domain::ModelRef;
 use crate::domain::env_vars::{LOGNAME, USER};
 use crate::output::{catalog_changes, print, prompt, units};
 use crate::storage::catalog::{Batch, CatalogEntry, ChangeOutcome, ChangeRequest, ChangesOf};
-use crate::storage::{Store, StoreError, lifecycle};
+use crate::storage::{Store, StoreError, endpoints, lifecycle};
 use chrono::Utc;
 use serde_json::{Map, Value};
 
@@ -138,12 +138,18 @@ impl<'a> ChangeSession<'a> {
         })
     }
 
-    /// Keeps the lifecycle of changed models, so that its readers need not wait for a daemon.
+    /// Keeps the lifecycle and the measured endpoints of changed models, so that their readers need not wait for a daemon.
     async fn judge_anew(&self, changed: &[ModelRef]) {
         if let Err(error) = lifecycle::refresh_models(self.store, changed, None, Utc::now()).await {
             print::note(&format!(
                 "warning: the change is made, and model_status does not show it yet: {error}; `llmbench db refresh` tries \
                  again"
+            ));
+        }
+        if let Err(error) = endpoints::mark_measured(changed, self.store).await {
+            print::note(&format!(
+                "warning: the change is made, and bench_endpoints does not show it yet: {error}; `llmbench catalog sync` \
+                 tries again"
             ));
         }
     }

@@ -7,10 +7,10 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::CommandError;
 use crate::domain::ModelRef;
 use crate::domain::listing::ListedEndpoint;
+use crate::domain::listing::listed_id;
 use crate::domain::model::is_endpoint_tag;
 use crate::output::print;
 use crate::output::text::escape;
-use crate::providers::listing::listed_id;
 use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, lane, pinned_endpoints, put_endpoints};
 use crate::storage::{Store, WorkItem};
 

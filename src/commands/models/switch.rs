@@ -12,6 +12,7 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::domain::ModelRef;
 use crate::output::print;
+use crate::output::text::escape;
 use crate::storage::Store;
 use crate::storage::catalog::CatalogEntry;
 use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
@@ -31,6 +32,7 @@ pub async fn disable(args: &ModelsDisableArgs, context: &Context) -> Result<Exit
     }
     let store = context.open_store().await?;
     let selection = chosen(&args.selectors, store.as_ref()).await?;
+    refuse_one_of_several_endpoints(&args.selectors, &selection.entries)?;
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
     let set = off(&DisableDetails {
         reason: &args.reason,
@@ -48,6 +50,33 @@ pub async fn disable(args: &ModelsDisableArgs, context: &Context) -> Result<Exit
     let why = Some(format!("{} ({})", args.reason, args.class));
     let intent = PlannedBatch { action: "disable", why, undoes: None, changes };
     ask_and_do(&session, intent, selection.must_ask).await
+}
+
+/// Refuses a selector that names one endpoint of a model with several: the catalog has one entry for the model, and all of
+/// them would stop.
+fn refuse_one_of_several_endpoints(
+    selectors: &[String],
+    entries: &[CatalogEntry],
+) -> Result<(), CommandError> {
+    for selector in selectors {
+        let Ok(named) = selector.trim().parse::<ModelRef>() else { continue };
+        let (Some(tag), whole) = (named.endpoint_tag(), named.unpinned()) else { continue };
+        let entry = entries.iter().find(|entry| entry.model == whole);
+        let pinned = entry.map(CatalogEntry::pinned_endpoints).unwrap_or_default();
+        if pinned.len() > 1 {
+            let (whole, tag) = (escape(&whole.to_string()), escape(tag));
+            return Err(CommandError::usage(format!(
+                "`{}` is one of {} measured endpoints of a model, and a model is disabled as a whole",
+                escape(selector),
+                pinned.len()
+            ))
+            .hint(format!(
+                "llmbench models set {whole} --unpin {tag} stops that endpoint; llmbench models disable {whole} --reason \
+                 TEXT stops all of them"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Runs `llmbench models enable` to its exit status.

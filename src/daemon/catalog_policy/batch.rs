@@ -4,7 +4,7 @@ use super::CatalogPolicy;
 use crate::domain::{Batch, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::catalog::{CatalogEntry, ChangeOutcome, ChangeRequest};
-use crate::storage::lifecycle;
+use crate::storage::{endpoints, lifecycle};
 use chrono::Utc;
 use serde_json::{Map, Value};
 
@@ -67,6 +67,10 @@ impl CatalogPolicy<'_> {
             }
         }
         store_handle.ask(move |store| async move { store.finish_batch(&id, Utc::now()).await }).await?;
+        let models = changed.clone();
+        store_handle
+            .ask(move |store| async move { endpoints::mark_measured(&models, &*store).await })
+            .await?;
         self.judge_anew(changed, None).await
     }
 

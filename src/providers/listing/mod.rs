@@ -23,6 +23,7 @@ use super::hosts::{Auth, Host};
 use super::model_rules::DialectRule;
 use super::prepare::no_base_url;
 use super::protocols::{Dialect, error_body};
+use crate::domain::listing::listed_id;
 use crate::domain::listing::{ListedEndpoint, ListedModel};
 use crate::domain::model::ROUTERS;
 use serde_json::Value;
@@ -199,20 +200,6 @@ pub fn settle(mut entries: Vec<ListingEntry>) -> Vec<ListedModel> {
         entry.model
     })
     .collect()
-}
-
-/// The id under which a measured model is listed: Vertex dates ids behind an `@`, OpenRouter appends ways of routing,
-/// Hugging Face the provider that serves.
-pub fn listed_id<'a>(provider: &str, model_id: &'a str) -> &'a str {
-    match provider {
-        "vertex" => model_id.split('@').next().unwrap_or(model_id),
-        "openrouter" => [":nitro", ":floor", ":online", ":exacto"]
-            .iter()
-            .find_map(|suffix| model_id.strip_suffix(suffix))
-            .unwrap_or(model_id),
-        "huggingface" => model_id.split(':').next().unwrap_or(model_id),
-        _ => model_id,
-    }
 }
 
 fn document(body: &[u8]) -> Result<Value, String> {

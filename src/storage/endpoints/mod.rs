@@ -4,8 +4,12 @@
 pub(super) mod mongo;
 pub(super) mod sqlite;
 
-use crate::domain::listing::ListedEndpoint;
-use crate::storage::StoreError;
+use crate::domain::ModelRef;
+use crate::domain::listing::{ListedEndpoint, listed_id};
+use crate::domain::model::ROUTERS;
+use crate::storage::catalog::CatalogEntry;
+use crate::storage::catalog::endpoint_lanes::PinnedEndpoint;
+use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -29,25 +33,89 @@ impl EndpointRow {
     }
 }
 
-/// The rows of one model after its endpoints were read: those that are listed, and pinned ones that are not. `pinned`
-/// are the tags that the catalog pins.
+/// A model of a router, as the catalog has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoutedModel {
+    /// The id under which it is listed.
+    pub listed_id: String,
+    /// True if it is enabled.
+    pub measured: bool,
+    /// The endpoints to which its measurements are pinned; none if it is not measured.
+    pub pinned: Vec<PinnedEndpoint>,
+}
+
+impl From<&CatalogEntry> for RoutedModel {
+    fn from(entry: &CatalogEntry) -> Self {
+        let measured = entry.is_enabled();
+        Self {
+            measured,
+            listed_id: listed_id(&entry.model.provider, &entry.model.model_id).to_owned(),
+            pinned: if measured { entry.pinned_endpoints() } else { Vec::new() },
+        }
+    }
+}
+
+/// The catalog's models of a provider; none if it is no router.
+///
+/// # Errors
+/// The store's.
+pub async fn routed_models(provider: &str, store: &dyn Store) -> Result<Vec<RoutedModel>, StoreError> {
+    if !ROUTERS.contains(&provider) {
+        return Ok(Vec::new());
+    }
+    let entries = store.entries(Some(provider)).await?;
+    Ok(entries.iter().filter(|entry| entry.sound).map(RoutedModel::from).collect())
+}
+
+/// Stores which endpoints of models that have just changed are measured from now on: those that nobody pins any more stop
+/// being targets at once, and new ones are targets before their router's next list tells more of them.
+///
+/// # Errors
+/// The store's.
+pub async fn mark_measured(changed: &[ModelRef], store: &dyn Store) -> Result<(), StoreError> {
+    for provider in ROUTERS {
+        let changed = changed.iter().filter(|model| model.provider == provider);
+        let mut pinned: BTreeMap<&str, Vec<PinnedEndpoint>> =
+            changed.map(|model| (listed_id(provider, &model.model_id), Vec::new())).collect();
+        if pinned.is_empty() {
+            continue;
+        }
+        let known = routed_models(provider, store).await?;
+        for model in &known {
+            // Ways of routing are entries of their own under one listed id.
+            if let Some(pins) = pinned.get_mut(model.listed_id.as_str()) {
+                pins.extend(model.pinned.iter().cloned());
+            }
+        }
+        let rows = pinned.iter().flat_map(|(id, pins)| rows_of(id, &[], pins, DateTime::UNIX_EPOCH));
+        let rows: Vec<EndpointRow> = rows.collect();
+        let models: Vec<String> = pinned.into_keys().map(str::to_owned).collect();
+        store.keep_endpoints(&models, &rows).await?;
+    }
+    Ok(())
+}
+
+/// The rows of one model after its endpoints were read at `at`: those that are listed, and pinned ones that are not.
+/// `pinned` are the endpoints that the catalog pins.
 pub fn rows_of(
     model_id: &str,
     listed: &[ListedEndpoint],
-    pinned: &[String],
+    pinned: &[PinnedEndpoint],
     at: DateTime<Utc>,
 ) -> Vec<EndpointRow> {
     let mut rows: BTreeMap<&str, EndpointRow> = BTreeMap::new();
     for endpoint in listed {
-        let enabled = pinned.contains(&endpoint.tag);
+        let enabled = pinned.iter().any(|pin| pin.tag == endpoint.tag);
         let (listed, model_id) = (endpoint.clone(), model_id.to_owned());
         rows.insert(&endpoint.tag, EndpointRow { model_id, listed, enabled, last_seen_at: Some(at) });
     }
-    for tag in pinned {
+    for PinnedEndpoint { tag, quantization, provider_name } in pinned {
         rows.entry(tag).or_insert_with(|| {
+            let by_tag = || tag.split('/').next().unwrap_or(tag).to_owned();
             let listed = ListedEndpoint {
                 tag: tag.clone(),
-                provider_name: tag.split('/').next().unwrap_or(tag).to_owned(),
+                provider_name: provider_name.clone().unwrap_or_else(by_tag),
+                quantization: quantization.clone(),
                 ..ListedEndpoint::default()
             };
             EndpointRow { model_id: model_id.to_owned(), listed, enabled: true, last_seen_at: None }
@@ -74,7 +142,8 @@ mod tests {
     #[test]
     fn what_is_pinned_is_a_target_whether_it_is_listed_or_not() {
         let listed = |tag: &str| ListedEndpoint { tag: tag.to_owned(), ..ListedEndpoint::default() };
-        let pinned = ["b/fp8".to_owned(), "gone".to_owned()];
+        let pinned =
+            ["b/fp8", "gone"].map(|tag| PinnedEndpoint { tag: tag.to_owned(), ..PinnedEndpoint::default() });
         let rows = rows_of("a/m", &[listed("b/fp8"), listed("c")], &pinned, DateTime::UNIX_EPOCH);
         let told: Vec<(&str, bool, bool)> = rows
             .iter()

@@ -5,11 +5,12 @@
 //! A receipt is a text: `1.` and the base64 of deflated bytes. These are the length of a JSON head, the head, and lists
 //! of unsigned LEB128 numbers: the number of reads, for each of them the nanoseconds since the one before, its bytes and
 //! its wait (0 without a stamp of the kernel, else nanoseconds + 1); the number of pieces, for each of them how many
-//! reads after the one before it came (doubled, plus 1 for reasoning), its characters, and its tokens (0 if the provider
-//! did not count them, else tokens + 1).
+//! reads after the one before it came (doubled, plus 1 for reasoning), its length in [`rough_tokens`], and its tokens (0 if
+//! the provider did not count them, else tokens + 1).
 
 use crate::domain::run::{Speeds, StreamShape, Tokens};
 use crate::measure::timeline::{AnswerTimes, DEFINITIONS_VERSION, shape, speeds};
+use crate::measure::tokens::rough_tokens;
 use crate::providers::protocols::{Channel, DecodedStream, Delta};
 use crate::wire::{BodyRead, Recording};
 use base64::Engine;
@@ -52,7 +53,7 @@ pub struct ReceiptHead {
 pub struct Receipt {
     pub head: ReceiptHead,
     pub reads: Vec<BodyRead>,
-    /// Where each piece of text came, and how long it was; the text itself is `x`s.
+    /// Where each piece of text came, and how long it was; the text itself is a word as often as that.
     pieces: Vec<Delta>,
 }
 
@@ -102,7 +103,7 @@ fn put_pieces(bytes: &mut Vec<u8>, recording: &Recording, answer: &DecodedStream
             .filter(|index| recording.reads.get(*index).is_some_and(|read| read.at == delta.at))?;
         let reasoning = u64::from(delta.channel == Channel::Reasoning);
         put(bytes, (index.checked_sub(before)? as u64) << 1 | reasoning);
-        put(bytes, delta.text.chars().count() as u64);
+        put(bytes, rough_tokens(&delta.text));
         put(bytes, delta.tokens.map_or(0, |tokens| u64::from(tokens) + 1));
         before = index;
     }
@@ -185,16 +186,16 @@ fn reads(bytes: &mut &[u8]) -> Option<Vec<BodyRead>> {
 fn pieces(bytes: &mut &[u8], reads: &[BodyRead]) -> Option<Vec<Delta>> {
     let count = number(bytes)?;
     let mut index = 0_usize;
-    let mut characters_left = SIZE_LIMIT;
+    let mut words_left = SIZE_LIMIT;
     (0..count)
         .map(|_| {
             let place = number(bytes)?;
             index = index.checked_add(usize::try_from(place >> 1).ok()?)?;
-            let characters = number(bytes)?;
-            characters_left = characters_left.checked_sub(characters)?;
+            let words = number(bytes)?;
+            words_left = words_left.checked_sub(words)?;
             let tokens = number(bytes)?.checked_sub(1).map(u32::try_from).transpose().ok()?;
             let channel = if place & 1 == 1 { Channel::Reasoning } else { Channel::Visible };
-            Some(Delta { at: reads.get(index)?.at, channel, text: "x".repeat(characters as usize), tokens })
+            Some(Delta { at: reads.get(index)?.at, channel, text: "x ".repeat(words as usize), tokens })
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 //! tested against streams whose true timing is known.
 
 use crate::domain::run::{Phases, Speeds, StreamShape, Tokens};
+use crate::measure::tokens::rough_tokens;
 use crate::providers::protocols::{Channel, DecodedStream, Delta};
 use crate::wire::Recording;
 use std::time::Duration;
@@ -72,7 +73,7 @@ impl<'a> VisibleText<'a> {
     }
 
     /// Tokens in each chunk: the provider's own counts if every chunk has one; one each if there are as many chunks as
-    /// tokens; else the chunk's share of the text.
+    /// tokens; else the chunk's share of the text, by [`rough_tokens`].
     fn tokens_by_chunk(&self) -> Vec<f64> {
         if self.deltas.len() as u64 == self.tokens {
             return vec![1.0; self.deltas.len()];
@@ -80,7 +81,7 @@ impl<'a> VisibleText<'a> {
         let counted: Option<Vec<f64>> = self.deltas.iter().map(|delta| delta.tokens.map(f64::from)).collect();
         counted.unwrap_or_else(|| {
             let lengths: Vec<f64> =
-                self.deltas.iter().map(|delta| delta.text.chars().count() as f64).collect();
+                self.deltas.iter().map(|delta| rough_tokens(&delta.text) as f64).collect();
             let whole: f64 = lengths.iter().sum();
             lengths.iter().map(|length| length / whole * self.tokens as f64).collect()
         })
@@ -273,6 +274,17 @@ mod tests {
         assert_eq!(figures.inter_token_latency, None);
         assert_eq!(figures.max_stall_seconds, None);
         assert_eq!(shape(&answer, &counts(0, 9)).stream_resolution, None);
+    }
+
+    #[test]
+    fn chunks_of_four_words_have_four_tokens_each_however_long_the_words_are() {
+        let text = |number: u64| if number == 0 { "It is as a" } else { " remarkable consequence of 2026" };
+        let deltas = (0..16).map(|number| delta(200 + 80 * number, Channel::Visible, text(number), None));
+        let answer = DecodedStream { deltas: deltas.collect(), ..DecodedStream::default() };
+        let figures = speeds(AnswerTimes::of(&recording(1400)), &answer, &counts(64, 0));
+        let exact = figures.inter_token_latency.unwrap() / 0.02;
+        assert!((exact - 1.0).abs() < 0.03, "{exact}");
+        assert_eq!(shape(&answer, &counts(64, 0)).stream_resolution.as_deref(), Some("coarse"));
     }
 
     #[test]

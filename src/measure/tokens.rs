@@ -23,6 +23,57 @@ pub fn count_with_tiktoken(text: &str) -> u64 {
     tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len() as u64
 }
 
+/// Letters of a word that make a token, about: vocabularies have most words of this length whole.
+const LETTERS: usize = 9;
+/// Digits that vocabularies join.
+const DIGITS: usize = 3;
+/// Signs that vocabularies join.
+const SIGNS: usize = 4;
+
+/// What a vocabulary does not join with anything else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CharacterClass {
+    Letter,
+    /// Of a script without spaces between words.
+    Ideograph,
+    Digit,
+    Space,
+    Sign,
+}
+
+impl CharacterClass {
+    fn of(character: char) -> Self {
+        match character {
+            _ if character.is_whitespace() => Self::Space,
+            _ if character.is_numeric() => Self::Digit,
+            '\u{0e00}'..='\u{0fff}' | '\u{2e80}'..='\u{ffef}' | '\u{20000}'..='\u{3ffff}' => Self::Ideograph,
+            _ if character.is_alphabetic() => Self::Letter,
+            _ => Self::Sign,
+        }
+    }
+
+    /// About how many tokens so many of them are.
+    fn tokens(self, characters: usize) -> usize {
+        match self {
+            Self::Letter => characters.div_ceil(LETTERS),
+            Self::Ideograph => characters,
+            Self::Digit => characters.div_ceil(DIGITS),
+            // A vocabulary has words with the space before them.
+            Self::Space => 0,
+            Self::Sign => characters.div_ceil(SIGNS),
+        }
+    }
+}
+
+/// About how many tokens a text is, at least 1, without a vocabulary: pieces of an answer are compared by it. Their number
+/// of characters says less, because a long word is one token as a short one is.
+pub fn rough_tokens(text: &str) -> u64 {
+    let classes: Vec<CharacterClass> = text.chars().map(CharacterClass::of).collect();
+    let runs =
+        classes.chunk_by(|one, next| one == next).filter_map(|run| Some(run.first()?.tokens(run.len())));
+    (runs.sum::<usize>() as u64).max(1)
+}
+
 /// All text of one channel, joined.
 pub fn text_of(answer: &DecodedStream, channel: Channel) -> String {
     answer.deltas.iter().filter(|delta| delta.channel == channel).map(|delta| delta.text.as_str()).collect()
@@ -184,6 +235,47 @@ mod tests {
         let deltas = [(Channel::Reasoning, forty.as_str()), (Channel::Visible, forty.as_str())];
         let counted = tokens(&answer(&deltas, usage(104, None)), &words);
         assert_eq!((counted.output_tokens, counted.visible_output_tokens), (Some(104), Some(52)));
+    }
+
+    /// The part that the first piece has of a text whose pieces have four tokens each, as it is guessed.
+    fn guessed_part(pieces: &[String], weight: impl Fn(&str) -> f64) -> f64 {
+        weight(&pieces[0]) / pieces.iter().map(|piece| weight(piece)).sum::<f64>()
+    }
+
+    #[test]
+    fn rough_tokens_share_a_text_out_as_a_vocabulary_does() {
+        let texts = [
+            "The committee postponed its decision because a quorum was not reached, although 12 of 20 members had come. Nobody \
+             objected to a second meeting, which will be held on the 4th of March in the same building as the first one.",
+            "Die Feuerwehr rückte gestern Abend mit vier Fahrzeugen aus, weil in einer Lagerhalle Rauch bemerkt worden war. Es \
+             stellte sich heraus, dass nur eine Maschine überhitzt war; verletzt wurde dabei niemand.",
+            "for row in rows {\n    let total: u64 = row.iter().sum();\n    if total > limit {\n        return Err(Failure::TooMany);\n    \
+             }\n}\nprintln!(\"{} rows\", rows.len());\n",
+        ];
+        let vocabulary = tiktoken_rs::o200k_base_singleton();
+        let (mut by_tokens, mut by_characters) = (0.0, 0.0);
+        for text in texts {
+            let tokens = vocabulary.encode_ordinary(text);
+            // Every start is tried, so that no single word decides.
+            for start in 0..16 {
+                let pieces: Vec<String> =
+                    tokens[start..].chunks_exact(4).filter_map(|four| vocabulary.decode(four).ok()).collect();
+                let share = 1.0 / pieces.len() as f64;
+                let off = |guess: f64| (guess / share - 1.0).abs();
+                by_tokens += off(guessed_part(&pieces, |piece| rough_tokens(piece) as f64));
+                by_characters += off(guessed_part(&pieces, |piece| piece.chars().count() as f64));
+            }
+        }
+        assert!(by_tokens < 0.75 * by_characters, "{by_tokens} beside {by_characters}");
+    }
+
+    #[test]
+    fn a_text_has_a_rough_token_for_each_word_number_and_sign() {
+        for (text, tokens) in
+            [("", 1), (" ", 1), ("Hello, world", 3), (" 12345", 2), ("日本語", 3), ("a_b", 3), ("é", 1)]
+        {
+            assert_eq!(rough_tokens(text), tokens, "{text:?}");
+        }
     }
 
     #[test]

@@ -20,10 +20,10 @@ const BATCH_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Approximate number of rows in a round. Updating aggregates costs little more for many rows than for few, so it is
 /// done once for all of them.
-const ROUND: usize = 20_000;
+const ROUND: usize = 50_000;
 
 /// Time during which a round takes new batches; its rows are confirmed afterwards.
-const ROUND_TIME: Duration = Duration::from_secs(2);
+const ROUND_TIME: Duration = Duration::from_secs(5);
 
 /// Number of store errors in a batch that are recorded: two distinguish them from one row's fault.
 const ENOUGH: usize = 2;

@@ -16,6 +16,9 @@ use mongodb::error::Error;
 use mongodb::{Collection, Cursor};
 use std::collections::{BTreeMap, HashMap};
 
+/// Models of one query by equality: the server plans each part of it.
+const AT_ONCE: usize = 200;
+
 /// Recomputes the health of these models, which have new rows.
 pub async fn derive(
     shared: &MongoContext,
@@ -31,16 +34,19 @@ pub async fn derive(
         grouped(shared.collection(&shared.names.cloud), successes(known.keys(), since, now)),
         grouped(shared.collection(&shared.names.errors), failures(shared, known.keys(), since, now)),
     )?;
+    let windows = known
+        .keys()
+        .map(|model| (model, WindowCounts { runs: successes.get(model), errors: failures.get(model) }));
+    let windows: HashMap<&ModelRef, WindowCounts<'_>> = windows.collect();
+    let ends = ends_of_unknown_successes(shared, &known, &windows, came).await?;
     let mut facts: HashMap<&ModelRef, HealthInputs> = HashMap::new();
     for (model, known) in &known {
-        let of = WindowCounts { runs: successes.get(model), errors: failures.get(model) };
-        let came = came.get(model).cloned().unwrap_or_default();
+        let mut came = came.get(model).cloned().unwrap_or_default();
         let suspect_at = came.suspect_at;
-        let mut found = recounted(known.before.as_ref(), of, came);
-        let newest = of.runs.and_then(|group| instant(group, "newest"));
-        let old = known.before.is_none() && found.last_success_at.is_none_or(|at| at < since);
-        // Either the counts before the last day are not stored yet, or another writer has a newer success.
-        if old || newest > found.last_success_at {
+        came.success_at = came.success_at.max(ends.get(model).copied());
+        let mut found = recounted(known.before.as_ref(), windows[model], came);
+        // The counts before the last day are not stored yet.
+        if known.before.is_none() && found.last_success_at.is_none_or(|at| at < since) {
             found = mongo::facts(shared, model, now).await?;
         }
         let last_attempt_at = found.last_attempt_at.max(suspect_at);
@@ -49,6 +55,41 @@ pub async fn derive(
     count_older_failures(shared, &mut facts, since).await?;
     let statements = facts.iter().map(|(model, facts)| statement(model, facts, now)).collect();
     write_command::send(shared, &shared.names.model_health, statements).await
+}
+
+/// The ends of successes in the window that are newer than all that is known: another writer stored them, or the next batch
+/// of a backlog did, while this one is derived. One query for all models, because in a backlog all have one.
+async fn ends_of_unknown_successes(
+    shared: &MongoContext,
+    known: &HashMap<ModelRef, CatalogModel>,
+    windows: &HashMap<&ModelRef, WindowCounts<'_>>,
+    came: &HashMap<ModelRef, NewestAttempts>,
+) -> Result<HashMap<ModelRef, DateTime<Utc>>, Error> {
+    let unknown = known.iter().filter_map(|(model, known)| {
+        let newest = instant(windows.get(model)?.runs?, "newest")?;
+        let stored = known.before.as_ref().and_then(|before| instant(before, "last_success_at"));
+        let told = stored.max(came.get(model).and_then(|came| came.success_at));
+        let row =
+            doc! { "provider": &model.provider, "model_name": &model.model_id, "run_ts": bson::date(newest) };
+        (Some(newest) > told).then_some(row)
+    });
+    let unknown: Vec<Document> = unknown.collect();
+    let mut ends = HashMap::new();
+    for portion in unknown.chunks(AT_ONCE) {
+        let fields = doc! { "_id": 0, "provider": 1, "model_name": 1, "gen_ts": 1 };
+        let rows = shared.collection(&shared.names.cloud);
+        let mut cursor = rows.find(doc! { "$or": portion }).projection(fields).await?;
+        while cursor.advance().await? {
+            let row: Document = cursor.deserialize_current()?;
+            let text = |name: &str| row.get_str(name).unwrap_or_default();
+            let model = ModelRef::new(text("provider"), text("model_name"));
+            if let Some(end) = instant(&row, "gen_ts") {
+                let known = ends.entry(model).or_insert(end);
+                *known = end.max(*known);
+            }
+        }
+    }
+    Ok(ends)
 }
 
 /// Counts the failures since the newest success of those models that had none on the last day.

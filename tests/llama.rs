@@ -3,6 +3,7 @@
 
 use crate::support::Home;
 use crate::support::llama::{Llama, Totals};
+use llmbench::measure::busy_loop::BusyLoop;
 use serde_json::Value;
 
 /// The three wire formats that the server speaks, one host of the configuration each.
@@ -129,30 +130,41 @@ fn nothing_is_seen_before_it_happened(sample: &Sample) {
     }
 }
 
-/// Prints the comparison of docs/benchmarks.md: `cargo test --release --test it -- --ignored --nocapture llama::figures`.
+/// Prints the comparison of docs/benchmarks.md, alone and beside two loops that never wait: `cargo test --release --test it --
+/// --ignored --nocapture llama::figures`.
 #[test]
 #[ignore = "prints figures, decides nothing"]
 fn figures() {
     let bench = Bench::start();
-    let runs = 15;
-    println!("| endpoint | n | TTFT, ours | TTFT, server's | decode tok/s, ours | decode tok/s, server's |");
-    println!("|---|---|---|---|---|---|");
-    for dialect in DIALECTS {
-        let samples: Vec<Sample> = (0..runs).map(|_| bench.measure(dialect)).collect();
-        let middle = |read: &dyn Fn(&Sample) -> f64| median(samples.iter().map(read).collect());
-        println!(
-            "| {dialect} | {runs} | {:.1} ms | {:.1} ms | {:.2} | {:.2} |",
-            middle(&|sample| sample.number("time_to_first_token")) * 1e3,
-            middle(&|sample| sample.prompt_seconds) * 1e3,
-            middle(&|sample| sample.number("decode_tokens_per_second")),
-            middle(&|sample| sample.their_rate()),
-        );
-        println!(
-            "  differences of single runs: TTFT {:+.2} ms in the median, decode {:+.2} %",
-            middle(&|sample| sample.number("time_to_first_token") - sample.prompt_seconds) * 1e3,
-            middle(&|sample| sample.number("decode_tokens_per_second") / sample.their_rate() - 1.0) * 1e2,
-        );
+    println!(
+        "| beside it | endpoint | n | TTFT, ours | TTFT, server's | decode tok/s, ours | decode tok/s, server's | suspect |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for loops in [0, 2] {
+        let _load: Vec<BusyLoop> = (0..loops).map(|_| BusyLoop::start()).collect();
+        for dialect in DIALECTS {
+            print_figures(&bench, dialect, if loops == 0 { "nothing" } else { "two busy loops" });
+        }
     }
+}
+
+fn print_figures(bench: &Bench, dialect: &str, beside: &str) {
+    let runs = 15;
+    let samples: Vec<Sample> = (0..runs).map(|_| bench.measure(dialect)).collect();
+    let middle = |read: &dyn Fn(&Sample) -> f64| median(samples.iter().map(read).collect());
+    println!(
+        "| {beside} | {dialect} | {runs} | {:.1} ms | {:.1} ms | {:.2} | {:.2} | {} |",
+        middle(&|sample| sample.number("time_to_first_token")) * 1e3,
+        middle(&|sample| sample.prompt_seconds) * 1e3,
+        middle(&|sample| sample.number("decode_tokens_per_second")),
+        middle(&|sample| sample.their_rate()),
+        samples.iter().filter(|sample| sample.ours["suspect"] == true).count(),
+    );
+    println!(
+        "  differences of single runs: TTFT {:+.2} ms in the median, decode {:+.2} %",
+        middle(&|sample| sample.number("time_to_first_token") - sample.prompt_seconds) * 1e3,
+        middle(&|sample| sample.number("decode_tokens_per_second") / sample.their_rate() - 1.0) * 1e2,
+    );
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

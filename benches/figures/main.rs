@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench figures                     all of it, some minutes
-//! cargo bench --bench figures -- streams flood    some of it: cold, streams, busy, flood, memory, start, export, sync, sqlite, mongodb,
+//! cargo bench --bench figures -- streams flood    some of it: cold, streams, many, flood, memory, start, export, sync, sqlite, mongodb,
 //!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart, drain, bridge_single, bridge_batch,
 //!                                                 bridge_latency, bridge_memory
 //! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes;
@@ -74,7 +74,7 @@ type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 const PARTS: [Part; 20] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
-    ("busy", rows::streams::beside_busy_loops),
+    ("many", rows::truth_of_many::measure),
     ("flood", rows::flood::measure),
     ("memory", rows::memory::measure),
     ("start", rows::start::measure),

@@ -18,6 +18,7 @@ pub mod operate;
 pub mod start;
 pub mod streams;
 pub mod sync;
+pub mod truth_of_many;
 
 /// `0.123` s as `123 ms`.
 fn whole_milliseconds(seconds: f64) -> String {

@@ -2,15 +2,22 @@
 
 use crate::Failed;
 use crate::machine::{field, kilobytes};
+use llmbench::wire::tls::client_config;
+use rustls::ClientConfig;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The binary, built in the same profile as a release.
 const LLMBENCH: &str = env!("CARGO_BIN_EXE_llmbench");
+/// File names of a simulator that serves over TLS.
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
 /// How often the memory of a running process is looked at.
 const LOOK: Duration = Duration::from_millis(3);
 
@@ -19,20 +26,44 @@ pub struct Simulator {
     process: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Over TLS: the configuration that trusts its certificate.
+    pub trust: Option<Arc<ClientConfig>>,
+    /// Its certificate and key.
+    files: Option<TempDir>,
 }
 
 impl Simulator {
     /// Starts one on a free port.
     pub fn start() -> Result<Self, Failed> {
-        let mut process = Command::new(LLMBENCH)
-            .args(["sim", "serve", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()?;
+        Self::serving(None)
+    }
+
+    /// Starts one that serves over TLS, with a certificate that is made for it.
+    pub fn start_over_tls() -> Result<Self, Failed> {
+        let (files, made) =
+            (tempfile::tempdir()?, rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?);
+        std::fs::write(files.path().join(CERTIFICATE), made.cert.pem())?;
+        let key = files.path().join(KEY);
+        std::fs::write(&key, made.signing_key.serialize_pem())?;
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
+        Self::serving(Some(files))
+    }
+
+    fn serving(files: Option<TempDir>) -> Result<Self, Failed> {
+        let mut command = Command::new(LLMBENCH);
+        command.args(["sim", "serve", "--listen", "127.0.0.1:0"]);
+        let mut trust = None;
+        if let Some(files) = &files {
+            let certificate = files.path().join(CERTIFICATE);
+            command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(files.path().join(KEY));
+            trust = Some(client_config(Some(&certificate))?);
+        }
+        let mut process = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         let stdout = process.stdout.take().ok_or("no output of the simulator")?;
         BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("http://").ok_or("the simulator names no address")?.parse()?;
-        Ok(Self { process, address })
+        let (_, address) = line.trim().split_once("://").ok_or("the simulator names no address")?;
+        Ok(Self { process, address: address.parse()?, trust, files })
     }
 }
 
@@ -82,7 +113,11 @@ pub fn llmbench(home: &TempDir, arguments: &[&str]) -> Command {
 pub fn run(simulator: &Simulator, arguments: &[&str]) -> Result<Ran, Failed> {
     let home = home()?;
     let mut command = llmbench(&home, &["run", "--ndjson", "--no-store"]);
-    command.args(arguments).env("LLMBENCH_SIM_URL", format!("http://{}/v1", simulator.address));
+    let scheme = if simulator.trust.is_some() { "https" } else { "http" };
+    command.args(arguments).env("LLMBENCH_SIM_URL", format!("{scheme}://{}/v1", simulator.address));
+    if let Some(files) = &simulator.files {
+        command.env("SSL_CERT_FILE", files.path().join(CERTIFICATE));
+    }
     ran(command)
 }
 

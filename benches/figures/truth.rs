@@ -1,10 +1,14 @@
 //! What the simulator saw itself do: `/truth`, by request id.
 
 use crate::Failed;
+use crate::subject::Simulator;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
+use std::sync::Arc;
 
 /// One answer as its server saw it leave; seconds since the request had been received.
 #[derive(Debug, Clone, Copy)]
@@ -27,17 +31,29 @@ impl Truth {
 }
 
 /// The newest `count` answers by request id.
-pub fn newest(simulator: SocketAddr, count: usize) -> Result<HashMap<String, Truth>, Failed> {
-    let mut stream = TcpStream::connect(simulator)?;
-    write!(stream, "GET /truth?recent={count} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+pub fn newest(simulator: &Simulator, count: usize) -> Result<HashMap<String, Truth>, Failed> {
+    let request = format!("GET /truth?recent={count} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n");
+    let stream = TcpStream::connect(simulator.address)?;
+    let answer = match &simulator.trust {
+        None => asked(stream, &request)?,
+        Some(trust) => {
+            let name = ServerName::IpAddress(simulator.address.ip().into());
+            asked(StreamOwned::new(ClientConnection::new(Arc::clone(trust), name)?, stream), &request)?
+        }
+    };
     let (_, body) = answer.split_once("\r\n\r\n").ok_or("the truth has no body")?;
     let document: Value = serde_json::from_str(body)?;
     let requests = document["requests"].as_array().ok_or("the truth tells no requests")?;
     // A stream that is still open has no end to tell.
     let ended = requests.iter().filter(|request| request["outcome"] != "open");
     ended.map(|request| read(request).ok_or_else(|| format!("an odd truth: {request}").into())).collect()
+}
+
+fn asked(mut stream: impl Read + Write, request: &str) -> Result<String, Failed> {
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 fn read(request: &Value) -> Option<(String, Truth)> {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Maximum number of remembered requests.
-pub const RING: usize = 4096;
+pub const RING: usize = 8192;
 /// Maximum number of token stamps kept for one request.
 pub const STAMPS_A_REQUEST: u64 = 4096;
 /// Maximum number of token stamps in the ring; older requests are dropped first (8 MB).

@@ -31,7 +31,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
         Ok(counted.first().ok_or("no count")?.parse()?)
     };
     let (suspects, all) = (count("json_extract(doc, '$.suspect') IS NOT 0")?, count("1")?);
-    let truths = truth::newest(simulator.address, 1000)?;
+    let truths = truth::newest(&simulator, 1000)?;
     let late: Vec<f64> = rows
         .iter()
         .filter_map(|row| {

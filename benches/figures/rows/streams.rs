@@ -6,7 +6,6 @@ use crate::stats::{largest, mean, median, percentile, repeated};
 use crate::subject::{Ran, Simulator, run};
 use crate::truth::Truth;
 use crate::{Failed, Line, truth};
-use llmbench::measure::busy_loop::BusyLoop;
 use std::collections::HashMap;
 
 /// How many at once.
@@ -33,7 +32,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
     let simulator = Simulator::start()?;
     let pairs = repeated(|| {
         let ours = run(&simulator, &["--model", "sim:steady", "-n", "500", "-c", "500"])?;
-        let of_ours = of_rows(&ours, &truth::newest(simulator.address, STREAMS)?)?;
+        let of_ours = of_rows(&ours, &truth::newest(&simulator, STREAMS)?)?;
         let ask = Ask {
             model: "steady",
             tokens: 64,
@@ -42,7 +41,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
             keep: true,
         };
         let (bare, _) = bare::run(simulator.address, ask)?;
-        let of_bare = of_streams(&bare, &truth::newest(simulator.address, STREAMS)?)?;
+        let of_bare = of_streams(&bare, &truth::newest(&simulator, STREAMS)?)?;
         Ok((of_ours, of_bare, ours.suspects() as f64))
     })?;
     let ours = |read: fn(&Bias) -> f64| median(pairs.iter().map(|(ours, _, _)| read(ours)));
@@ -77,30 +76,6 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
             beside: None,
             met: suspects == 0.0,
         },
-    ])
-}
-
-/// The same beside two loops that never wait, on as many cores: what a crowded machine makes of it.
-pub fn beside_busy_loops() -> Result<Vec<Line>, Failed> {
-    let simulator = Simulator::start()?;
-    let _loops = [BusyLoop::start(), BusyLoop::start()];
-    let runs = repeated(|| {
-        let ran = run(&simulator, &["--model", "sim:steady", "-n", "500", "-c", "500"])?;
-        let ours = of_rows(&ran, &truth::newest(simulator.address, STREAMS)?)?;
-        Ok((ours.mean, ours.p99, ran.suspects() as f64 / STREAMS as f64))
-    })?;
-    let figure = |read: fn(&(f64, f64, f64)) -> f64| median(runs.iter().map(read));
-    let (mean, p99, suspects) = (figure(|run| run.0), figure(|run| run.1), figure(|run| run.2));
-    let line = |what, least, measured, met| Line { what, least, measured, beside: None, met };
-    Ok(vec![
-        line(
-            "500 streams beside two busy loops: TTFT too high in the mean",
-            "1 ms",
-            milliseconds(mean),
-            mean <= 0.001,
-        ),
-        line("the same at p99", "1.5 ms", milliseconds(p99), p99 <= 0.0015),
-        line("samples of these marked suspect", "1 %", percent(suspects), suspects <= 0.01),
     ])
 }
 

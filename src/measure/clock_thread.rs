@@ -20,6 +20,10 @@ use tokio::task::LocalSet;
 /// Exchanges that may start within one millisecond when no schedule sets their starts. Without it, 500 requests
 /// handed over at once would wait for each other's connects while their clocks run.
 const LAUNCHES_PER_MS: u32 = 4;
+/// Niceness of the measuring thread, where the system allows it. It works in moments: beside a load it is scheduled at once,
+/// and segments do not wait for it until the kernel joins them.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = -10;
 /// Idle age above which a warm connection is not reused: most hosts close theirs after 5 to 60 s.
 const IDLE_LIMIT: Duration = Duration::from_secs(4);
 
@@ -71,6 +75,9 @@ impl ClockThread {
         // burst of tasks cannot delay stamps.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(7).build()?;
         std::thread::Builder::new().name("measure".to_owned()).spawn(move || {
+            // If the system refuses, which it does to most users, the thread works at normal priority.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::setpriority_process(None, NICENESS);
             let _stamping = keep_stamping();
             let local = LocalSet::new();
             if let Some(time) = slowed {

@@ -18,6 +18,7 @@ pub mod outcome_row;
 pub mod plausibility;
 pub mod quality;
 pub mod receipt;
+pub mod receipt_figures;
 pub mod redact_outcome;
 pub mod report;
 pub mod stats;

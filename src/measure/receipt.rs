@@ -26,8 +26,11 @@ use std::time::Duration;
 pub const FIELD: &str = "receipt";
 
 const VERSION: &str = "1.";
-/// A larger receipt is none: no run of this program has one.
-const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+/// Unpacked, a larger receipt is none: it would be that of 300,000 reads. What is read takes some 30 times as much memory
+/// at worst.
+const SIZE_LIMIT: u64 = 4 * 1024 * 1024;
+/// The longest text that may hold so much.
+const TEXT_LIMIT: usize = 6 * 1024 * 1024;
 
 /// The facts of a run as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,7 +72,8 @@ pub struct RecomputedFigures {
     pub stream: StreamShape,
 }
 
-/// The receipt of a run. `None` if a piece of text came with no read, which only an answer has that was cut off.
+/// The receipt of a run. `None` if a piece of text came with no read, which only an answer has that was cut off, and if
+/// the receipt would be too large to be read again.
 pub fn write(head: &ReceiptHead, recording: &Recording, answer: &DecodedStream) -> Option<String> {
     let text = serde_json::to_vec(head).ok()?;
     let mut bytes = Vec::with_capacity(text.len() + 16 * recording.reads.len());
@@ -77,6 +81,9 @@ pub fn write(head: &ReceiptHead, recording: &Recording, answer: &DecodedStream) 
     bytes.extend_from_slice(&text);
     put_reads(&mut bytes, &recording.reads);
     put_pieces(&mut bytes, recording, answer)?;
+    if bytes.len() as u64 > SIZE_LIMIT {
+        return None;
+    }
     let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
     deflated.write_all(&bytes).ok()?;
     Some(format!("{VERSION}{}", STANDARD_NO_PAD.encode(deflated.finish().ok()?)))
@@ -128,6 +135,9 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError`] for any other text.
     pub fn read(text: &str) -> Result<Self, ReceiptError> {
+        if text.len() > TEXT_LIMIT {
+            return Err(ReceiptError("it is too long"));
+        }
         let coded = text.strip_prefix(VERSION).ok_or(ReceiptError("it is of an unknown version"))?;
         let deflated = STANDARD_NO_PAD.decode(coded).map_err(|_| ReceiptError("it is no base64"))?;
         let mut bytes = Vec::new();
@@ -280,6 +290,17 @@ mod tests {
         let (recording, answer) = answer(&reads);
         let text = write(&head(), &recording, &answer).unwrap();
         assert!(text.len() < 2000, "{}", text.len());
+    }
+
+    #[test]
+    fn what_is_too_large_is_neither_written_nor_read() {
+        let reads: Vec<_> = (0..450_000).map(|n| (20_000_000 + n * 7919, vec![(5, false, None)])).collect();
+        let (recording, answer) = answer(&reads);
+        assert_eq!(write(&head(), &recording, &answer), None);
+        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::fast());
+        deflated.write_all(&vec![0; 5 * 1024 * 1024]).unwrap();
+        assert!(Receipt::read(&format!("1.{}", STANDARD_NO_PAD.encode(deflated.finish().unwrap()))).is_err());
+        assert!(Receipt::read(&format!("1.{}", "A".repeat(TEXT_LIMIT))).is_err());
     }
 
     #[test]

@@ -3,19 +3,12 @@
 use super::list_report::{Column, ListReport};
 use super::row_fields;
 use super::view::ReportView;
+use crate::measure::receipt_figures::ChangedFigure;
 use serde_json::{Map, Value, json};
 
 pub const RECOMPUTED: &str = "llmbench.results.recompute/1";
 
-/// A figure whose stored value is not the computed one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChangedFigure {
-    pub name: String,
-    pub stored: Value,
-    pub recomputed: Value,
-}
-
-/// A run with such figures, or with a receipt that cannot be read.
+/// A run with figures whose stored value is not the computed one, or with a receipt that cannot be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecomputedRun {
     /// Id, provider, model and start, as they are stored.

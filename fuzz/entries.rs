@@ -4,6 +4,11 @@
 use bytes::Bytes;
 use llmbench::bridge::server::strict_json;
 use llmbench::domain::run::{Connection, ConnectionInfo};
+use llmbench::export::receipts::lines::LinesReader;
+use llmbench::export::receipts::manifest::Manifest;
+use llmbench::export::receipts::signature::PublicKey;
+use llmbench::export::{ExportFormat, reading};
+use llmbench::measure::receipt::Receipt;
 use llmbench::providers::protocols::{self, DecodedStream, Dialect, Quirks};
 use llmbench::wire::{BodyRead, ExchangeEnd, Marks, Recording, ResponseHead, sse};
 use std::time::Duration;
@@ -64,6 +69,32 @@ pub fn ingest_body(data: &[u8]) {
             assert!(!error.path.chars().any(char::is_control), "{error:?}");
         }
     }
+}
+
+/// Reads a stranger's export, its receipts and its manifest. A manifest has one spelling; a line is one run at most.
+pub fn receipts(data: &[u8]) {
+    let data = &data[..data.len().min(LONGEST)];
+    if let Ok(manifest) = Manifest::read(data) {
+        assert_eq!(manifest.text().as_bytes(), data);
+    }
+    let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let mut headless = LinesReader::new(data);
+    if headless.head().is_err() {
+        headless = LinesReader::new(data);
+    }
+    let runs: Vec<_> = std::iter::from_fn(|| headless.next_run()).collect();
+    assert!(runs.len() <= lines);
+    for run in runs.into_iter().flatten() {
+        if let Some(Ok(receipt)) = run.receipt.as_deref().map(Receipt::read) {
+            receipt.recompute();
+        }
+    }
+    for format in [ExportFormat::Csv, ExportFormat::Json, ExportFormat::Ndjson] {
+        if let Some(mut rows) = reading::rows(format, data) {
+            assert!(std::iter::from_fn(|| rows.next_row()).count() <= lines + 1);
+        }
+    }
+    let _ = PublicKey::from_pem(data);
 }
 
 /// What holds for every answer: stamps in order, no empty delta, a label on every count.

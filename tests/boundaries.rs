@@ -28,6 +28,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("io::stderr", &["output/"]),
     ("tokio::signal", &["commands/interrupt.rs"]),
     ("parquet::", &["export/"]),
+    ("ring::signature", &["export/receipts/signature.rs"]),
     ("toml::", &["settings/"]),
 ];
 
@@ -47,7 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("bridge/client", &["domain", "wire", "http", "providers", "storage", "outbox"]),
     ("daemon", &["domain", "wire", "providers", "storage", "outbox", "measure", "listings", "bridge/client"]),
     ("output", &["domain", "measure", "listings"]),
-    ("export", &["domain", "storage", "output"]),
+    ("export", &["domain", "storage", "measure", "output"]),
     ("cli", &[]),
     ("settings", &["cli", "domain", "http", "notify", "providers", "storage", "wire"]),
     (

@@ -1,8 +1,10 @@
 //! What writes rows in one form, and how much it wrote.
 
+use serde::{Deserialize, Serialize};
 use std::io;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     /// One header, one row per line.
     Csv,

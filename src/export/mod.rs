@@ -1,6 +1,6 @@
 //! Stored rows as files that other programs read: CSV, JSON, JSON lines, Parquet. A row comes in as the JSON
 //! text that a store keeps and goes out at once; memory does not grow with the number of rows. The command
-//! chooses the rows and the destination.
+//! chooses the rows and the destination. [`receipts`] stand beside an export, and whoever has both can check its figures.
 
 mod background_writer;
 mod cell;
@@ -10,6 +10,8 @@ mod encoder;
 mod json;
 pub mod new_file;
 mod parquet;
+pub mod reading;
+pub mod receipts;
 mod row;
 
 pub use columns::names;

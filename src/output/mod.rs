@@ -49,6 +49,7 @@ pub mod task_progress;
 pub mod terminal;
 pub mod text;
 pub mod units;
+pub mod verify;
 mod view;
 
 pub use progress::Progress;

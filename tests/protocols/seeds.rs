@@ -32,6 +32,13 @@ fn seeds_of_the_error_reader() {
 }
 
 #[test]
+fn seeds_of_exports_with_receipts() {
+    let seeds = seeds("receipts");
+    assert!(!seeds.is_empty());
+    seeds.iter().for_each(|seed| entries::receipts(seed));
+}
+
+#[test]
 fn seeds_of_the_bridge() {
     seeds("ingest_body").iter().for_each(|seed| entries::ingest_body(seed));
 }

@@ -1,0 +1,291 @@
+//! Rows of a Parquet file as `results export` writes it: optional columns, plain or with a dictionary. One group of rows is
+//! in memory. What a stranger's file says of sizes is looked at before the library believes it.
+
+use super::page_header::{self, PageHeader};
+use super::{ExportedRow, RowsError, RowsReader};
+use crate::domain::row_fields::{FieldType, field_type};
+use crate::measure::receipt_figures::FIGURES;
+use parquet::basic::Type as PhysicalType;
+use parquet::column::reader::get_typed_column_reader;
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use serde_json::{Number, Value};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// The largest index at the end of a file, bytes: that of some million rows.
+const LARGEST_INDEX: u32 = 16 * 1024 * 1024;
+/// The largest page, bytes, and the most values of a column in a group. Groups of an export have 12 MB.
+const LARGEST_PAGE: i64 = 64 * 1024 * 1024;
+const MOST_VALUES: i64 = 8 * 1024 * 1024;
+/// The longest head of a page.
+const LONGEST_HEAD: u64 = 4096;
+
+/// The values of a column, without the missing ones.
+enum ColumnValues {
+    Texts(std::vec::IntoIter<ByteArray>),
+    Doubles(std::vec::IntoIter<f64>),
+    Integers(std::vec::IntoIter<i64>),
+    Flags(std::vec::IntoIter<bool>),
+}
+
+/// A column of a group, from which rows are taken.
+struct GroupColumn {
+    name: &'static str,
+    values: ColumnValues,
+    defined: std::vec::IntoIter<i16>,
+    /// For lists: 0 at the first item of a row.
+    repeated: Option<std::iter::Peekable<std::vec::IntoIter<i16>>>,
+}
+
+pub struct ParquetRows {
+    file: File,
+    /// `None` before the index is read.
+    reader: Option<SerializedFileReader<File>>,
+    next_group: usize,
+    columns: Vec<GroupColumn>,
+    /// Rows left in the group.
+    left: usize,
+    ended: bool,
+}
+
+impl ParquetRows {
+    pub fn new(file: File) -> Self {
+        Self { file, reader: None, next_group: 0, columns: Vec::new(), left: 0, ended: false }
+    }
+
+    fn row(&mut self) -> Result<Option<ExportedRow>, RowsError> {
+        while self.left == 0 {
+            if !self.advance()? {
+                return Ok(None);
+            }
+        }
+        self.left -= 1;
+        let mut row = ExportedRow::default();
+        for column in &mut self.columns {
+            match (column.next().ok_or_else(|| form("a column of it is too short"))?, column.name) {
+                (Value::Null, _) => {}
+                (Value::String(id), ID) => row.id = Some(id).filter(|id| !id.is_empty()),
+                (value, name) => drop(row.figures.insert(name.to_owned(), value)),
+            }
+        }
+        Ok(Some(row))
+    }
+
+    /// Reads the next group; false at the end.
+    fn advance(&mut self) -> Result<bool, RowsError> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => {
+                check_index(&mut self.file)?;
+                let file = self.file.try_clone().map_err(RowsError::of)?;
+                guarded(|| SerializedFileReader::new(file))?
+            }
+        };
+        let group = self.next_group;
+        let more = group < reader.num_row_groups();
+        if more {
+            let file = &mut self.file;
+            (self.columns, self.left) = guarded(|| Ok(columns(&reader, group, file)))??;
+        }
+        self.next_group += 1;
+        self.reader = Some(reader);
+        Ok(more)
+    }
+}
+
+impl RowsReader for ParquetRows {
+    fn next_row(&mut self) -> Option<Result<ExportedRow, RowsError>> {
+        if self.ended {
+            return None;
+        }
+        let row = self.row();
+        self.ended = !matches!(row, Ok(Some(_)));
+        row.transpose()
+    }
+}
+
+const ID: &str = "_id";
+
+fn form(said: &str) -> RowsError {
+    RowsError::Form(said.to_owned())
+}
+
+fn odd(error: &ParquetError) -> RowsError {
+    RowsError::Form(format!("it is no Parquet file of an export: {error}"))
+}
+
+/// Calls the library. It panics where a schema is none that it knows, which [`columns`] should have ruled out.
+fn guarded<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, RowsError> {
+    let called = catch_unwind(AssertUnwindSafe(call));
+    called.map_err(|_| form("it is no Parquet file of an export"))?.map_err(|error| odd(&error))
+}
+
+/// Refuses a file whose index would not fit into memory.
+fn check_index(file: &mut File) -> Result<(), RowsError> {
+    let mut tail = [0; 8];
+    let read = file.seek(SeekFrom::End(-8)).and_then(|_| file.read_exact(&mut tail));
+    read.map_err(|_| form("it is cut off: it has no end"))?;
+    let [a, b, c, d, magic @ ..] = tail;
+    if magic != *b"PAR1" {
+        return Err(form("it has no end, or is no Parquet file"));
+    }
+    if u32::from_le_bytes([a, b, c, d]) > LARGEST_INDEX {
+        return Err(form("its index is too large"));
+    }
+    Ok(())
+}
+
+/// The columns that are needed, and the number of rows.
+fn columns(
+    reader: &SerializedFileReader<File>,
+    group: usize,
+    file: &mut File,
+) -> Result<(Vec<GroupColumn>, usize), RowsError> {
+    let group = reader.get_row_group(group).map_err(|error| odd(&error))?;
+    let rows = group.metadata().num_rows();
+    let count = usize::try_from(rows).ok().filter(|_| rows <= MOST_VALUES);
+    let count = count.ok_or_else(|| form("a group of its rows is too large"))?;
+    let mut columns = Vec::new();
+    for name in std::iter::once(ID).chain(FIGURES.iter().copied()) {
+        let chunks = group.metadata().columns();
+        let place = chunks
+            .iter()
+            .position(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name));
+        match (place, field_type(name)) {
+            (Some(place), Some(kind)) => {
+                check_chunk(&chunks[place], file)?;
+                columns.push(column(&*group, place, name, kind, count)?);
+            }
+            _ if name == ID => return Err(form("it has no column `_id`")),
+            _ => {}
+        }
+    }
+    Ok((columns, count))
+}
+
+/// Refuses pages that would not fit into memory, and such as an export does not have.
+fn check_chunk(chunk: &ColumnChunkMetaData, file: &mut File) -> Result<(), RowsError> {
+    let refused = || form("a page of it is none that llmbench writes");
+    let begin = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+    let mut at = u64::try_from(begin).map_err(|_| refused())?;
+    let end = u64::try_from(chunk.compressed_size()).ok().and_then(|length| at.checked_add(length));
+    let end = end.ok_or_else(refused)?;
+    let mut values = 0;
+    while at < end {
+        let mut head = Vec::new();
+        let read =
+            file.seek(SeekFrom::Start(at)).and_then(|_| file.take(LONGEST_HEAD).read_to_end(&mut head));
+        read.map_err(RowsError::of)?;
+        let header = page_header::read(&head).ok_or_else(refused)?;
+        let PageHeader { kind, uncompressed, compressed, values: page, encoding, length } = header;
+        let known = matches!((kind, encoding), (Some(0), Some(0 | 2 | 8)) | (Some(2), Some(0 | 2)));
+        let size = uncompressed.filter(|size| (0..=LARGEST_PAGE).contains(size));
+        let packed = compressed.and_then(|size| u64::try_from(size).ok()).filter(|size| *size <= end - at);
+        values += page.filter(|page| (0..=MOST_VALUES).contains(page)).ok_or_else(refused)?;
+        match (known, size, packed) {
+            (true, Some(_), Some(packed)) if values <= 2 * MOST_VALUES => at += length as u64 + packed,
+            _ => return Err(refused()),
+        }
+    }
+    Ok(())
+}
+
+fn column(
+    group: &dyn RowGroupReader,
+    place: usize,
+    name: &'static str,
+    kind: FieldType,
+    rows: usize,
+) -> Result<GroupColumn, RowsError> {
+    let (physical, list) = match kind {
+        FieldType::Double => (PhysicalType::DOUBLE, false),
+        FieldType::DoubleList => (PhysicalType::DOUBLE, true),
+        FieldType::Integer => (PhysicalType::INT64, false),
+        FieldType::Flag => (PhysicalType::BOOLEAN, false),
+        _ => (PhysicalType::BYTE_ARRAY, false),
+    };
+    let about = group.metadata().column(place).column_descr();
+    let levels = (about.max_def_level(), about.max_rep_level());
+    if about.physical_type() != physical || levels != if list { (2, 1) } else { (1, 0) } {
+        return Err(RowsError::Form(format!("its column `{name}` is of another type")));
+    }
+    let (values, defined, repeated) = match physical {
+        PhysicalType::DOUBLE => {
+            let (values, defined, repeated) = read::<DoubleType>(group, place, rows)?;
+            (ColumnValues::Doubles(values.into_iter()), defined, repeated)
+        }
+        PhysicalType::INT64 => {
+            let (values, defined, repeated) = read::<Int64Type>(group, place, rows)?;
+            (ColumnValues::Integers(values.into_iter()), defined, repeated)
+        }
+        PhysicalType::BOOLEAN => {
+            let (values, defined, repeated) = read::<BoolType>(group, place, rows)?;
+            (ColumnValues::Flags(values.into_iter()), defined, repeated)
+        }
+        _ => {
+            let (values, defined, repeated) = read::<ByteArrayType>(group, place, rows)?;
+            (ColumnValues::Texts(values.into_iter()), defined, repeated)
+        }
+    };
+    let repeated = list.then(|| repeated.into_iter().peekable());
+    Ok(GroupColumn { name, values, defined: defined.into_iter(), repeated })
+}
+
+/// Values, and the levels of definition and repetition.
+type ColumnLevels<T> = (Vec<T>, Vec<i16>, Vec<i16>);
+
+fn read<T: DataType>(
+    group: &dyn RowGroupReader,
+    place: usize,
+    rows: usize,
+) -> Result<ColumnLevels<T::T>, RowsError> {
+    let reader = group.get_column_reader(place).map_err(|error| odd(&error))?;
+    let mut reader = get_typed_column_reader::<T>(reader);
+    let (mut values, mut defined, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
+    let mut left = rows;
+    while left > 0 {
+        let read = reader.read_records(left, Some(&mut defined), Some(&mut repeated), &mut values);
+        match read.map_err(|error| odd(&error))?.0 {
+            0 => break,
+            records => left -= records.min(left),
+        }
+    }
+    Ok((values, defined, repeated))
+}
+
+impl GroupColumn {
+    /// The value of the next row; `None` if the column has ended.
+    fn next(&mut self) -> Option<Value> {
+        let defined = self.defined.next()?;
+        let Some(repeated) = &mut self.repeated else {
+            return if defined == 0 { Some(Value::Null) } else { self.values.next() };
+        };
+        repeated.next()?;
+        match defined {
+            0 => return Some(Value::Null),
+            1 => return Some(Value::Array(Vec::new())),
+            _ => {}
+        }
+        let mut items = vec![self.values.next()?];
+        while repeated.next_if(|level| *level > 0).is_some() {
+            self.defined.next()?;
+            items.push(self.values.next()?);
+        }
+        Some(Value::Array(items))
+    }
+}
+
+impl ColumnValues {
+    fn next(&mut self) -> Option<Value> {
+        Some(match self {
+            Self::Texts(texts) => texts.next()?.as_utf8().unwrap_or_default().into(),
+            Self::Doubles(numbers) => Number::from_f64(numbers.next()?).map_or(Value::Null, Value::Number),
+            Self::Integers(numbers) => numbers.next()?.into(),
+            Self::Flags(flags) => flags.next()?.into(),
+        })
+    }
+}

@@ -39,7 +39,7 @@ fn show(args: &ConfigShowArgs, context: &Context) -> Result<Exit, CommandError> 
     let settings = &context.settings;
     let keys: Vec<SettingRow> = settings.hosts.iter().flat_map(|host| of_host(host, settings)).collect();
     let rules = settings.shown_daemon().into_iter().chain(settings.shown_notify());
-    let rules = settings.shown_proxies().into_iter().chain(rules).map(rule);
+    let rules = settings.shown_proxies().into_iter().chain(rules).map(rule).chain([signing_key(settings)]);
     let wanted = |one: &SettingRow| args.verbose || args.json || one.is_set();
     found.extend(keys.into_iter().chain(rules).filter(wanted));
     let text = if args.json { shown::json(&found) } else { shown::text(&found, &context.view(false)) };
@@ -76,6 +76,15 @@ fn plain(context: &Context) -> Result<Vec<SettingRow>, CommandError> {
         found.push(of(name, &deadline.clone().map(|time| time.as_secs_f64())));
     }
     Ok(found)
+}
+
+fn signing_key(settings: &Settings) -> SettingRow {
+    const NAME: &str = "signing_key_file";
+    let file = settings.signing_key_file();
+    file.map_or_else(
+        || SettingRow::unset(NAME, Source::Default),
+        |file| SettingRow::new(NAME, file.value.display(), &file.source),
+    )
 }
 
 fn rule(shown: EffectiveSetting) -> SettingRow {

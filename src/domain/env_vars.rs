@@ -15,6 +15,8 @@ pub const LLMBENCH_STATE_DIR: &str = "LLMBENCH_STATE_DIR";
 pub const LLMBENCH_LISTEN: &str = "LLMBENCH_LISTEN";
 /// Name of the place from which a daemon measures (`main`).
 pub const LLMBENCH_VANTAGE: &str = "LLMBENCH_VANTAGE";
+/// File of the private key that signs manifests of exports: Ed25519, PEM.
+pub const LLMBENCH_SIGNING_KEY_FILE: &str = "LLMBENCH_SIGNING_KEY_FILE";
 /// Base URL of a running simulator, for example `http://127.0.0.1:8099/v1`.
 pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
 
@@ -194,6 +196,7 @@ pub const ALL: &[&str] = &[
     LLMBENCH_STORE,
     LLMBENCH_CONFIG,
     LLMBENCH_SIM_URL,
+    LLMBENCH_SIGNING_KEY_FILE,
     MONGODB_URI,
     MONGODB_DB,
     MONGODB_COLLECTION_MODELS,

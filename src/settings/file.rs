@@ -19,6 +19,8 @@ pub struct ConfigFile {
     pub store: Option<Secret>,
     /// Ids of the profiles whose rows go to the public collection.
     pub published_profiles: Option<Vec<String>>,
+    /// File of the private key that signs manifests of exports, relative to the configuration file.
+    pub signing_key_file: Option<PathBuf>,
     pub defaults: Defaults,
     pub profiles: BTreeMap<String, ProfileEntry>,
     pub providers: BTreeMap<String, ProviderEntry>,

@@ -24,6 +24,7 @@ pub mod profiles;
 mod proxies;
 pub mod python_runner;
 mod resolve;
+mod signing_key;
 mod state_dir;
 mod store;
 

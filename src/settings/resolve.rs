@@ -8,7 +8,7 @@ use super::profiles::{self, Profiles};
 use super::python_runner::PythonVariables;
 use super::{
     BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, display, hosts, keys, listen,
-    notify, proxies, python_runner, state_dir, store,
+    notify, proxies, python_runner, signing_key, state_dir, store,
 };
 use crate::domain::Profile;
 use crate::domain::daemon_config::DaemonConfig;
@@ -60,6 +60,7 @@ pub struct Settings {
     state_dir_flag: Option<PathBuf>,
     state_dir_in_file: Option<PathBuf>,
     store_in_file: Option<Secret>,
+    signing_key_in_file: Option<PathBuf>,
     pub(super) notify_in_file: NotifyEntry,
     /// The values of `[daemon]` in the file, by name.
     pub(super) daemon_in_file: BTreeMap<String, String>,
@@ -118,6 +119,7 @@ fn combine(
             .as_deref()
             .map(|directory| profiles::beside(path, directory)),
         store_in_file: file.store,
+        signing_key_in_file: file.signing_key_file.as_deref().map(|key| profiles::beside(path, key)),
         daemon_in_file: display::flat(&file.daemon),
         notify_in_file: file.notify,
         config,
@@ -175,6 +177,21 @@ impl Settings {
         let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
         let in_file = self.state_dir_in_file.as_deref().map(|directory| (directory, path));
         state_dir::resolve(self.state_dir_flag.as_deref(), &self.env, in_file)
+    }
+
+    /// The file of the private key that signs manifests: `LLMBENCH_SIGNING_KEY_FILE`, then the file; `None` if nothing is
+    /// signed.
+    pub fn signing_key_file(&self) -> Option<Sourced<PathBuf>> {
+        let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
+        signing_key::resolve(&self.env, self.signing_key_in_file.as_deref().map(|key| (key, path)))
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if it cannot be read, or others can read it.
+    pub fn signing_key(&self, file: &Sourced<PathBuf>) -> Result<Secret, SettingsError> {
+        signing_key::read(file)
     }
 
     /// The settings of notices: environment, then `[notify]` of the file. Reads the file of a password.

@@ -240,6 +240,8 @@ fn key_files(settings: &Settings) -> Vec<(PathBuf, String)> {
     for host in settings.hosts.iter() {
         all.extend(host.keys.file.clone().map(|file| (file, format!("the key of {}", host.name))));
     }
+    let signing = settings.signing_key_file().map(|file| file.value);
+    all.extend(signing.map(|file| (file, "the key that signs exports".to_owned())));
     let home = env.get("HOME").map(PathBuf::from);
     let below = |path: &str| home.as_ref().map(|home| home.join(path));
     let named = |variable: &str| env.get(variable).map(PathBuf::from);

@@ -61,6 +61,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("llmbench results recompute --since 7d", "Whether a week of figures follows from its receipts.")],
     ),
     (
+        "results verify",
+        &[(
+            "llmbench results verify runs.csv --public-key lab.pub.pem",
+            "Whether the figures of somebody's export are true.",
+        )],
+    ),
+    (
         "results compare",
         &[("llmbench results compare together fireworks --since 7d", "Which of two is faster.")],
     ),

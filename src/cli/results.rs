@@ -26,6 +26,8 @@ pub enum ResultsCommand {
     Compare(ResultsCompareArgs),
     /// Compute figures again from receipts, and tell which rows differ; of all time unless --since says else
     Recompute(ResultsRecomputeArgs),
+    /// Check an export that somebody made with --receipts; needs no store, no network and no configuration
+    Verify(ResultsVerifyArgs),
 }
 
 /// The newest runs, newest first
@@ -104,6 +106,35 @@ beside today's and are no difference.
 
 Exit status: 0 every figure is as stored, 1 some differ or a receipt cannot be read, 2 trouble";
 
+/// Check an export that somebody made with --receipts; needs no store, no network and no configuration
+#[derive(Debug, Args)]
+#[command(after_help = CHECKED)]
+pub struct ResultsVerifyArgs {
+    /// The export; its manifest, receipts and signature are beside it
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Public key in PEM, as `openssl pkey -pubout` writes it: the signature must be there and be of this key
+    #[arg(long, value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Every column, however wide the terminal is
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// An explanation of the check, printed by `--help` and the man page.
+const CHECKED: &str = "\
+Checks the signature, the SHA-256 of FILE and of its receipts, and that every run of one is in the other. Computes every \
+figure again from its receipt and holds it against FILE, bit for bit. Without a signature the files may be anybody's, and \
+that is said; with --public-key it is a difference. A run without a receipt, or with one of other definitions than this \
+version's, cannot be checked; the answer says how many there are.
+
+  llmbench results verify runs.csv --public-key lab.pub.pem
+
+Exit status: 0 everything is true, 1 something differs or was changed, 2 trouble, or no receipt that could be computed";
+
 /// In which form rows are exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
@@ -155,6 +186,9 @@ pub struct ResultsExportArgs {
     /// Replace FILE where it exists
     #[arg(long)]
     pub force: bool,
+    /// Write receipts and a manifest beside FILE, by which `results verify` checks its figures
+    #[arg(long)]
+    pub receipts: bool,
     /// No progress and no notes; errors still appear, on standard error
     #[arg(short, long)]
     pub quiet: bool,
@@ -165,7 +199,11 @@ const EXPORTED: &str = "\
 Every field of every row comes out, and of runs `published`: whether the dashboard shows it. JSON is what is stored, with \
 times as RFC 3339. CSV and Parquet have a column for each \
 field of the data contract, in its type; other fields, and values of another type than their column's, stand in the last \
-column `extra` as one JSON object. Rows that are stored meanwhile may or may not be in it.";
+column `extra` as one JSON object. Rows that are stored meanwhile may or may not be in it.
+
+--receipts adds FILE.receipts.ndjson, with the receipt and the figures of each run, and FILE.manifest.json, with the \
+SHA-256 of both. LLMBENCH_SIGNING_KEY_FILE (`signing_key_file` in the configuration) names an Ed25519 key in PEM that signs \
+the manifest, into FILE.manifest.json.sig.";
 
 /// A figure that is compared, named as in `--fail-if`. The names of row fields stand for the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,3 +8,4 @@ mod first;
 mod pages;
 mod parquet;
 mod receipts;
+mod verify;

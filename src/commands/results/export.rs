@@ -1,6 +1,7 @@
 //! `llmbench results export`: writes stored rows to files. This task reads the store page by page; a separate thread
 //! encodes and writes the pages, so that neither waits for the other and only a few pages are in memory.
 
+use super::export_receipts::{self, ReceiptsPlan};
 use crate::cli::results::{FormatArg, ResultsExportArgs, SeriesArg};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -8,6 +9,7 @@ use crate::commands::interrupt::Interrupt;
 use crate::commands::scope::{read_error, scope, window};
 use crate::commands::unknown_names;
 use crate::export::new_file::{NewFile, NewFileError};
+use crate::export::receipts::writing::{ReceiptTotals, ReceiptedExport};
 use crate::export::{Encoder, ExportFormat, ExportTotals, encoder};
 use crate::output::progress_counter::ProgressCounter;
 use crate::output::{json, print};
@@ -27,7 +29,7 @@ const AHEAD: usize = 2;
 /// Runs the command and returns its exit status.
 ///
 /// # Errors
-/// Status 2 for a file that may not be replaced and for Parquet on a terminal, 1 if the file cannot be written, 75 if
+/// Status 2 for a file that may not be replaced, for Parquet on a terminal and for a signing key that cannot be used, 1 if the file cannot be written, 75 if
 /// the store cannot be reached, 130 if it was interrupted. None of them leaves a file.
 pub async fn run(args: ResultsExportArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
@@ -39,11 +41,12 @@ pub async fn run(args: ResultsExportArgs, context: Context) -> Result<Exit, Comm
         return Err(CommandError::usage("Parquet is binary and standard output is a terminal")
             .hint("name a file: --output runs.parquet"));
     }
+    let receipts = ReceiptsPlan::of(&args, &chosen, format, &scope, &context)?;
     let store = context.open_store().await?;
     unknown_names::provider(&scope, &context, &*store).await?;
     let interrupt = Interrupt::listen()
         .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
-    let target = if to_file { ExportTarget::File(Box::new(create(&args)?)) } else { ExportTarget::Standard };
+    let target = if to_file { create(&args, receipts)? } else { ExportTarget::Standard };
     let place = if to_file { args.output.display().to_string() } else { "standard output".to_owned() };
     let table = chosen.table();
     let job = ExportJob { format, table, head: head(chosen.name, &scope), place };
@@ -56,7 +59,7 @@ pub async fn run(args: ResultsExportArgs, context: Context) -> Result<Exit, Comm
     counter.done();
     let (written, kept) = ended?;
     if !args.quiet {
-        tell(what, written, kept.map(|bytes| (args.output.as_path(), bytes)));
+        tell(what, written, kept.map(|kept| (args.output.as_path(), kept)));
         match what {
             _ if written.rows > 0 || written.closed => {}
             "runs" => super::nothing_fits(&scope, chosen.series, &*store).await?,
@@ -85,11 +88,11 @@ fn format(args: &ResultsExportArgs) -> Result<ExportFormat, CommandError> {
     })
 }
 
-struct ExportSelection {
+pub(super) struct ExportSelection {
     /// The name in the JSON document.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The series of runs; empty for errors.
-    series: &'static [RunSeries],
+    pub(super) series: &'static [RunSeries],
 }
 
 impl ExportSelection {
@@ -123,8 +126,15 @@ fn head(series: &str, scope: &HistoryFilter) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn create(args: &ResultsExportArgs) -> Result<NewFile, CommandError> {
-    NewFile::create(&args.output, args.force).map_err(|error| {
+/// Creates the files of the export.
+fn create(args: &ResultsExportArgs, receipts: Option<ReceiptsPlan>) -> Result<ExportTarget, CommandError> {
+    let (path, force) = (&args.output, args.force);
+    let created = match receipts {
+        None => NewFile::create(path, force).map(|file| ExportTarget::File(Box::new(file))),
+        Some(ReceiptsPlan { head, key }) => ReceiptedExport::create(path, force, &head, key)
+            .map(|files| ExportTarget::WithReceipts(Box::new(files))),
+    };
+    created.map_err(|error| {
         let said = CommandError::usage(&error);
         match error {
             NewFileError::Exists(_) => said.hint("--force replaces it"),
@@ -137,6 +147,7 @@ fn create(args: &ResultsExportArgs) -> Result<NewFile, CommandError> {
 enum ExportTarget {
     Standard,
     File(Box<NewFile>),
+    WithReceipts(Box<ReceiptedExport>),
 }
 
 /// The form in which rows are written.
@@ -148,8 +159,15 @@ struct ExportJob {
     place: String,
 }
 
-/// The totals, and the size in bytes of a kept file.
-type ExportResult = (ExportTotals, Option<u64>);
+/// A kept file.
+struct KeptFile {
+    bytes: u64,
+    /// What stands beside it.
+    receipts: Option<ReceiptTotals>,
+}
+
+/// The totals, and the kept file.
+type ExportResult = (ExportTotals, Option<KeptFile>);
 
 /// Reads all pages and has them written.
 async fn copy(
@@ -161,7 +179,7 @@ async fn copy(
 ) -> Result<ExportResult, CommandError> {
     let (pages, queue) = mpsc::channel(AHEAD);
     let (reply, done) = oneshot::channel();
-    let (to_file, place) = (matches!(target, ExportTarget::File(_)), job.place.clone());
+    let (to_file, place) = (!matches!(target, ExportTarget::Standard), job.place.clone());
     // On a thread of its own: the disk or a reader may be slow, and Ctrl-C must still be handled.
     let writing = move || drop(reply.send(write(&job, target, queue)));
     std::thread::Builder::new()
@@ -223,11 +241,18 @@ fn write(
     let mut next = move || queue.blocking_recv();
     match target {
         ExportTarget::File(mut file) => {
-            let written = encode(job, &mut file, &mut next)?.ok_or(ErrorKind::Interrupted)?;
-            Ok((written, Some(file.keep()?)))
+            let written = encode(job, &mut file, None, &mut next)?.ok_or(ErrorKind::Interrupted)?;
+            Ok((written, Some(KeptFile { bytes: file.keep()?, receipts: None })))
+        }
+        ExportTarget::WithReceipts(mut files) => {
+            let (rows, receipts) = files.parts();
+            let mut take = |rows: &[&str]| receipts.rows(rows);
+            let written = encode(job, rows, Some(&mut take), &mut next)?.ok_or(ErrorKind::Interrupted)?;
+            let (bytes, receipts) = files.keep()?;
+            Ok((written, Some(KeptFile { bytes, receipts: Some(receipts) })))
         }
         ExportTarget::Standard => {
-            match encode(job, &mut io::BufWriter::with_capacity(1 << 16, print::sink()), &mut next) {
+            match encode(job, &mut io::BufWriter::with_capacity(1 << 16, print::sink()), None, &mut next) {
                 // A reader that has gone has seen all it wanted.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                     Ok((ExportTotals { closed: true, ..ExportTotals::default() }, None))
@@ -238,10 +263,15 @@ fn write(
     }
 }
 
-/// Encodes pages; `None` if they stopped without an end mark. Nothing is written before the store has answered.
+/// Takes the rows of a page as well.
+type RowsTaker<'a> = &'a mut dyn FnMut(&[&str]) -> io::Result<()>;
+
+/// Encodes pages, and passes them on to `beside`; `None` if they stopped without an end mark. Nothing is written before
+/// the store has answered.
 fn encode(
     job: &ExportJob,
     out: &mut (impl Write + Send),
+    mut beside: Option<RowsTaker<'_>>,
     next: &mut impl FnMut() -> Option<Option<RowPage>>,
 ) -> io::Result<Option<ExportTotals>> {
     let Some(mut page) = next() else { return Ok(None) };
@@ -250,6 +280,9 @@ fn encode(
     while let Some(filled) = page {
         let texts: Vec<&str> = filled.rows().collect();
         written.odd += rows.rows(&texts)?;
+        if let Some(beside) = &mut beside {
+            beside(&texts)?;
+        }
         written.rows += texts.len() as u64;
         let Some(following) = next() else { return Ok(None) };
         page = following;
@@ -273,11 +306,12 @@ fn unwritten(place: &str, error: &io::Error) -> CommandError {
     CommandError::usage(said).exit(Exit::No).hint("nothing is kept; --output names another place")
 }
 
-fn tell(what: &str, written: ExportTotals, file: Option<(&Path, u64)>) {
+fn tell(what: &str, written: ExportTotals, file: Option<(&Path, KeptFile)>) {
     let ExportTotals { rows, odd, .. } = written;
-    if let Some((path, bytes)) = file {
+    if let Some((path, KeptFile { bytes, receipts })) = file {
         let megabytes = bytes as f64 / 1e6;
         print::note(&format!("{rows} {what} in {} ({megabytes:.1} MB)", path.display()));
+        receipts.into_iter().for_each(|totals| export_receipts::tell(path, rows, totals));
     }
     if odd > 0 {
         print::note(&format!(

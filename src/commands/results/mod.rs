@@ -1,11 +1,13 @@
 //! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides,
-//! or their figures computed again.
+//! or their figures computed again, of stored ones and of somebody's export.
 
 mod compare;
 mod export;
+mod export_receipts;
 mod recompute;
 mod samples;
 mod sides;
+pub mod verify;
 
 use crate::cli::results::{ResultsArgs, ResultsCommand, ResultsListArgs, ResultsShowArgs};
 use crate::commands::context::Context;
@@ -33,6 +35,7 @@ pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandErr
         ResultsCommand::Export(args) => export::run(args, context).await,
         ResultsCommand::Compare(args) => compare::run(args, context).await,
         ResultsCommand::Recompute(args) => recompute::run(args, context).await,
+        ResultsCommand::Verify(args) => verify::run(&args, context.terminal),
     }
 }
 

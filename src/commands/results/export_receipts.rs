@@ -1,0 +1,100 @@
+//! What `--receipts` adds to `results export`: when it is refused, the key that signs, what is told at the end.
+
+use super::export::ExportSelection;
+use crate::cli::results::ResultsExportArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::domain::sourced::Sourced;
+use crate::export::ExportFormat;
+use crate::export::receipts::lines::{RECEIPTS, ReceiptsHead};
+use crate::export::receipts::signature::SigningKey;
+use crate::export::receipts::writing::ReceiptTotals;
+use crate::export::receipts::{MANIFEST_ENDING, RECEIPTS_ENDING};
+use crate::measure::outcome_row::measured_by;
+use crate::measure::timeline::DEFINITIONS_VERSION;
+use crate::output::{json, print};
+use crate::storage::history::HistoryFilter;
+use std::path::Path;
+
+/// What is needed besides the rows; `None` without `--receipts`.
+pub(super) struct ReceiptsPlan {
+    pub(super) head: ReceiptsHead,
+    pub(super) key: Option<SigningKey>,
+}
+
+impl ReceiptsPlan {
+    /// Reads the key before any row is read.
+    ///
+    /// # Errors
+    /// Status 2 on standard output, for failures, and for a key that cannot be used.
+    pub(super) fn of(
+        args: &ResultsExportArgs,
+        chosen: &ExportSelection,
+        format: ExportFormat,
+        scope: &HistoryFilter,
+        context: &Context,
+    ) -> Result<Option<Self>, CommandError> {
+        if !args.receipts {
+            return Ok(None);
+        }
+        if args.output == Path::new("-") {
+            return Err(CommandError::usage(
+                "--receipts writes files beside the export, and standard output is none",
+            )
+            .hint("name a file: --output runs.csv"));
+        }
+        if chosen.series.is_empty() {
+            return Err(CommandError::usage("failures have no receipts: --receipts needs runs")
+                .hint("leave --series errors out"));
+        }
+        Ok(Some(Self { head: head(args, chosen.name, format, scope), key: key(context)? }))
+    }
+}
+
+/// The key that signs, if one is configured.
+fn key(context: &Context) -> Result<Option<SigningKey>, CommandError> {
+    let Some(file) = context.settings.signing_key_file() else { return Ok(None) };
+    let pem = context.settings.signing_key(&file).map_err(CommandError::usage)?;
+    let Sourced { value: path, source } = file;
+    let unusable =
+        |error| CommandError::usage(format!("signing_key_file ({source}): {}: {error}", path.display()));
+    SigningKey::from_pem(&pem).map(Some).map_err(unusable)
+}
+
+fn head(args: &ResultsExportArgs, series: &str, format: ExportFormat, scope: &HistoryFilter) -> ReceiptsHead {
+    let file = args.output.file_name().map(|name| name.to_string_lossy().into_owned());
+    ReceiptsHead {
+        schema: RECEIPTS.to_owned(),
+        file: file.unwrap_or_default(),
+        format,
+        program: measured_by(),
+        definitions: DEFINITIONS_VERSION,
+        series: series.to_owned(),
+        from: scope.window.from.map(json::time),
+        to: scope.window.to.map(json::time),
+        provider: scope.provider.clone(),
+        model: scope.model.clone(),
+    }
+}
+
+/// Says what stands beside the export.
+pub(super) fn tell(path: &Path, rows: u64, totals: ReceiptTotals) {
+    let ReceiptTotals { receipts, unreadable, signed } = totals;
+    let name = path.display();
+    if receipts == 0 && rows > 0 {
+        print::note(&format!("none of {rows} runs has a receipt: set receipts = true in their profile"));
+    }
+    print::note(&format!("{receipts} receipts in {name}{RECEIPTS_ENDING}"));
+    if unreadable > 0 {
+        print::note(&format!(
+            "{unreadable} of them cannot be read: `llmbench results recompute` names their runs"
+        ));
+    }
+    let manifest = format!("{name}{MANIFEST_ENDING}");
+    print::note(&match signed {
+        true => format!(
+            "{manifest} is signed: whoever has your public key can check it with `llmbench results verify`"
+        ),
+        false => format!("{manifest} is not signed: LLMBENCH_SIGNING_KEY_FILE names the key that would"),
+    });
+}

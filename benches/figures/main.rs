@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! cargo bench --bench figures                     all of it, some minutes
-//! cargo bench --bench figures -- streams flood    some of it: cold, streams, many, flood, memory, start, export, sync, sqlite, mongodb,
+//! cargo bench --bench figures -- streams flood    some of it: cold, streams, many, flood, memory, start, export, receipts, sync, sqlite, mongodb,
 //!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart, drain, bridge_single, bridge_batch,
 //!                                                 bridge_latency, bridge_memory
 //! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes;
 //!                                                 daemon_lanes for ten minutes instead of one
+//! cargo bench --bench figures -- receipts --few   500 runs instead of 100,000, to see whether the part works
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
 //!
@@ -58,6 +59,11 @@ fn is_full() -> bool {
     std::env::args().any(|word| word == "--full")
 }
 
+/// Whether a part is only tried.
+fn is_few() -> bool {
+    std::env::args().any(|word| word == "--few")
+}
+
 /// One line of the table.
 struct Line {
     what: &'static str,
@@ -71,7 +77,7 @@ struct Line {
 /// A part of the table, chosen by its name.
 type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 
-const PARTS: [Part; 20] = [
+const PARTS: [Part; 21] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
     ("many", rows::truth_of_many::measure),
@@ -79,6 +85,7 @@ const PARTS: [Part; 20] = [
     ("memory", rows::memory::measure),
     ("start", rows::start::measure),
     ("export", rows::export::measure),
+    ("receipts", rows::receipts::measure),
     ("sync", rows::sync::measure),
     ("sqlite", rows::operate::sqlite),
     ("mongodb", rows::operate::mongodb),
@@ -112,8 +119,9 @@ fn main() -> ExitCode {
 
 /// Prints the table and says whether every figure is met.
 fn table(wanted: &[String]) -> Result<bool, Failed> {
-    let known =
-        |word: &str| ["--build", "--full"].contains(&word) || PARTS.iter().any(|(name, _)| *name == word);
+    let known = |word: &str| {
+        ["--build", "--full", "--few"].contains(&word) || PARTS.iter().any(|(name, _)| *name == word)
+    };
     if let Some(stranger) = wanted.iter().find(|word| !known(word)) {
         return Err(format!("no such part: {stranger}").into());
     }

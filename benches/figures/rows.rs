@@ -15,6 +15,7 @@ pub mod export;
 pub mod flood;
 pub mod memory;
 pub mod operate;
+pub mod receipts;
 pub mod start;
 pub mod streams;
 pub mod sync;

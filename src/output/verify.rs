@@ -7,6 +7,7 @@ use super::text;
 use super::view::ReportView;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub const VERIFIED: &str = "llmbench.results.verify/1";
 
@@ -183,7 +184,9 @@ fn signature_line(report: &VerifyReport) -> CheckLine {
         SignatureState::Unattributed => {
             ("ok", format!("true, by the key {key}; whose key that is, --public-key FILE can tell"))
         }
-        SignatureState::Unsigned => ("none", "nobody vouches for the origin of these files".to_owned()),
+        SignatureState::Unsigned => {
+            ("?", "there is none: nobody vouches for the origin of these files".to_owned())
+        }
         SignatureState::Missing if report.public_key.is_some() => {
             ("no", format!("there is none, though the manifest names the key {key}"))
         }
@@ -195,6 +198,31 @@ fn signature_line(report: &VerifyReport) -> CheckLine {
         SignatureState::Unread => ("?", "the manifest cannot be read".to_owned()),
     };
     CheckLine { what: "signature".to_owned(), state, words }
+}
+
+/// What was exported, as the head of the receipts says; `None` if it cannot be read. Whoever gives an old export another
+/// name is seen here.
+fn contents_line(report: &VerifyReport) -> Option<CheckLine> {
+    let head = &report.head;
+    let text = |name: &str| head[name].as_str();
+    let (series, program, file) = (text("series")?, text("program")?, text("file")?);
+    let window = match (text("from"), text("to")) {
+        (None, None) => "of all time".to_owned(),
+        (Some(from), None) => format!("from {from} on"),
+        (None, Some(to)) => format!("until {to}"),
+        (Some(from), Some(to)) => format!("from {from} until {to}"),
+    };
+    let models = match (text("provider"), text("model")) {
+        (None, None) => "every model".to_owned(),
+        (Some(provider), None) => format!("provider {provider}"),
+        (None, Some(model)) => format!("model {model}"),
+        (Some(provider), Some(model)) => format!("model {provider}:{model}"),
+    };
+    let same = Path::new(&report.file).file_name().is_some_and(|name| name.to_string_lossy() == file);
+    let name = if same { String::new() } else { format!(" under the name {file}") };
+    let words = format!("series {series} {window}, {models}; exported by {program}{name}");
+    let state = if same { "ok" } else { "?" };
+    Some(CheckLine { what: "contents".to_owned(), state, words })
 }
 
 fn figures_line(report: &VerifyReport) -> CheckLine {
@@ -226,6 +254,7 @@ fn check_lines(report: &VerifyReport) -> Vec<CheckLine> {
         words: file.words(),
     };
     lines.extend(report.files.iter().map(file));
+    lines.extend(contents_line(report));
     if !report.files.is_empty() {
         lines.push(figures_line(report));
     }
@@ -429,6 +458,11 @@ mod tests {
             signature: SignatureState::Unattributed,
             public_key: Some("6TXiq2qk8hcmZLjFq2DDL3GnUBOPN1B+RZepNekF3JU=".to_owned()),
             files: vec![file("export", "runs.csv"), file("receipts", "runs.csv.receipts.ndjson")],
+            file: "exports/runs.csv".to_owned(),
+            head: json!({
+                "file": "runs.csv", "series": "published", "program": "llmbench/0.1.0",
+                "from": "2026-10-01T00:00:00.000Z", "to": null, "provider": "groq", "model": null,
+            }),
             rows: 100,
             receipts: 98,
             checked: 97,

@@ -195,6 +195,20 @@ fn origin_is_what_the_signature_says() {
 }
 
 #[test]
+fn an_old_export_under_a_new_name_is_told() {
+    let home = measured();
+    export(&home, "runs.csv", Some(&key_file(&home)), &["--since", "2026-01-01"]);
+    let stranger = Stranger::with(&home, "runs.csv");
+    let shown = stranger.verify(&["--public-key", "lab.pub"]);
+    assert!(shown.out.contains("contents   ok   series all from 20"), "{shown:?}");
+    let new = ReceiptPaths::beside(&stranger.home.path().join("newest.csv"));
+    all(&stranger.paths).iter().zip(all(&new)).for_each(|(from, to)| fs::rename(from, to).unwrap());
+    let shown = stranger.home.ran(&["results", "verify", "newest.csv", "--public-key", "lab.pub"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.out.contains("contents   ?") && shown.out.contains("under the name runs.csv"), "{shown:?}");
+}
+
+#[test]
 fn a_key_that_others_can_read_signs_nothing() {
     let home = measured();
     let key = key_file(&home);

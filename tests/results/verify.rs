@@ -469,6 +469,7 @@ fn exports_without_receipts_or_without_rows() {
     for (more, words) in [
         (&["--series", "errors"][..], "failures have no receipts"),
         (&["-o", "-"], "standard output is none"),
+        (&["-o", "runs.csv.manifest.json"], "ends like that of its receipts or its manifest"),
     ] {
         let question = [&["results", "export", "--receipts"], more].concat();
         let question =

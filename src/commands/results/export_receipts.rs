@@ -9,7 +9,7 @@ use crate::export::ExportFormat;
 use crate::export::receipts::lines::{RECEIPTS, ReceiptsHead};
 use crate::export::receipts::signature::SigningKey;
 use crate::export::receipts::writing::ReceiptTotals;
-use crate::export::receipts::{MANIFEST_ENDING, RECEIPTS_ENDING};
+use crate::export::receipts::{MANIFEST_ENDING, RECEIPTS_ENDING, ReceiptPaths};
 use crate::measure::outcome_row::measured_by;
 use crate::measure::timeline::DEFINITIONS_VERSION;
 use crate::output::{json, print};
@@ -42,6 +42,12 @@ impl ReceiptsPlan {
                 "--receipts writes files beside the export, and standard output is none",
             )
             .hint("name a file: --output runs.csv"));
+        }
+        if ReceiptPaths::of_any(&args.output).rows != args.output {
+            return Err(CommandError::usage(
+                "the name of the export ends like that of its receipts or its manifest",
+            )
+            .hint("name another file: --output runs.csv"));
         }
         if chosen.series.is_empty() {
             return Err(CommandError::usage("failures have no receipts: --receipts needs runs")

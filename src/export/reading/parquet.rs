@@ -289,3 +289,46 @@ impl ColumnValues {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::{ExportFormat, encoder};
+    use crate::storage::history::RunSeries;
+    use crate::storage::history::row_pages::RowSource;
+    use serde_json::Map;
+    use std::io::Write;
+
+    /// A file whose first page begins with these bytes instead of its own.
+    fn file(head: &[u8]) -> File {
+        let mut bytes = Vec::new();
+        let table = RowSource::Runs(RunSeries::Published);
+        let mut rows = encoder(ExportFormat::Parquet, table, &Map::new(), &mut bytes).unwrap();
+        rows.row("{\"_id\":\"a\"}").unwrap();
+        rows.finish().unwrap();
+        drop(rows);
+        bytes[4..4 + head.len()].copy_from_slice(head);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn pages_that_would_fill_the_memory_are_refused() {
+        let chunk = SerializedFileReader::new(file(&[])).unwrap().metadata().row_group(0).column(0).clone();
+        assert!(check_chunk(&chunk, &mut file(&[])).is_ok());
+        let huge = [0xfe, 0xff, 0xff, 0xff, 0x0f];
+        let page = |size: &[u8], values: &[u8], encoding: u8| {
+            let head =
+                [&[0x15, 0x00, 0x15], size, &[0x15, 0x02, 0x2c, 0x15], values, &[0x15, encoding, 0, 0]];
+            head.concat()
+        };
+        let refused = |head: &[u8]| check_chunk(&chunk, &mut file(head)).is_err();
+        for head in [page(&huge, &[2], 0), page(&[2], &huge, 0), page(&[2], &[2], 10), page(&[1], &[2], 0)] {
+            assert!(refused(&head), "{head:?}");
+            let mut rows = ParquetRows::new(file(&head));
+            assert!(matches!(rows.next_row(), Some(Err(RowsError::Form(_)))) && rows.next_row().is_none());
+        }
+        assert!(refused(&[0xff; 16]) && refused(&[0; 4]));
+    }
+}

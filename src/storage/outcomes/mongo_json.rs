@@ -525,6 +525,8 @@ mod tests {
             fields.insert("tokens_per_second".to_owned(), json!(rate));
             fields.insert("later".to_owned(), later);
             let json = Value::Object(fields).to_string();
+            // BSON has no name with a zero byte: such a name is left to the other way.
+            prop_assume!(!json.contains("\\u0000"));
             let row = by_fields(kind, &json);
             prop_assert_eq!(read(kind, &json, &published()), row.ok());
         }

@@ -155,7 +155,7 @@ const OUTCOMES: &[RowField] = &[
     seconds("last_visible_seconds", "t0 to the last visible text").run().failure(33).csv(38),
     text("stream_resolution", "`token` (about one token an arrival group), `coarse` (several), `burst` (too few groups)").run().csv(39),
     count("visible_stream_chunks", "chunks with visible text").run().csv(40),
-    tokens("max_tokens_per_chunk", "the most in one chunk: the provider's count, else its share of text").run().csv(41),
+    tokens("max_tokens_per_chunk", "the most in one chunk: the provider's count, else its share of words").run().csv(41),
     text("connection", "`cold` or `warm`").run().failure(23).csv(6),
     text("connect_address", "the address that answered, the proxy's where one was used; null where none did")
         .run()

@@ -3,6 +3,7 @@
 
 pub mod admission_config;
 mod cached_input;
+pub mod calibration;
 pub mod change_batch;
 pub mod clock_offset;
 pub mod clock_skew;

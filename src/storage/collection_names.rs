@@ -41,6 +41,8 @@ pub struct CollectionNames {
     pub notices: String,
     /// Keys of remote runners, by their ids.
     pub ingest_keys: String,
+    /// Calibrations of hosts, by the ids that rows name.
+    pub calibrations: String,
 }
 
 /// The database if neither `MONGODB_DB` nor the URI names one.
@@ -76,10 +78,11 @@ impl CollectionNames {
             catalog_changes: named("CATALOG_CHANGES", "bench_catalog_changes"),
             notices: named("NOTICES", "bench_notices"),
             ingest_keys: named("INGEST_KEYS", "bench_ingest_keys"),
+            calibrations: named("CALIBRATIONS", "bench_calibrations"),
         }
     }
 
-    pub fn all(&self) -> [&str; 19] {
+    pub fn all(&self) -> [&str; 20] {
         [
             &self.models,
             &self.endpoints,
@@ -100,6 +103,7 @@ impl CollectionNames {
             &self.catalog_changes,
             &self.notices,
             &self.ingest_keys,
+            &self.calibrations,
         ]
     }
 

@@ -10,6 +10,7 @@
 
 pub mod aggregates;
 pub mod bridge_url;
+pub mod calibrations;
 pub mod catalog;
 pub mod claims;
 pub mod collection_names;
@@ -37,6 +38,7 @@ pub mod store_url;
 pub mod suggestions;
 
 pub use bridge_url::BridgeUrl;
+pub use calibrations::CalibrationStore;
 pub use catalog::entry_status::StandingStore;
 pub use catalog::{CatalogStore, WorkItem};
 pub use claims::ClaimStore;

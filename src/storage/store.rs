@@ -1,5 +1,6 @@
 //! The sum of the topics: all calls of an operator's store.
 
+use super::calibrations::CalibrationStore;
 use super::catalog::CatalogStore;
 use super::catalog::entry_status::StandingStore;
 use super::claims::ClaimStore;
@@ -38,6 +39,7 @@ pub trait Store:
     + StandingStore
     + LifecycleStore
     + RankingStore
+    + CalibrationStore
     + IdentityStore
     + ChoreStore
     + PostStore

@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod batches;
+mod calibrations;
 mod catalog;
 mod jobs;
 mod lifecycle;

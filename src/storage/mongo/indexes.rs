@@ -60,7 +60,7 @@ const BY_TIME_AND_KIND: &[(&str, i32)] = &[
 pub(in crate::storage) const RECEIVED: &str = "received_at_1";
 const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
 
-static INDEXES: [Index; 31] = [
+static INDEXES: [Index; 32] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, IndexKind::Plain),
     index(
         |n| &n.cloud,
@@ -140,6 +140,7 @@ static INDEXES: [Index; 31] = [
         &[("provider", 1), ("model_id", 1), ("changed_at", -1)],
         IndexKind::Plain,
     ),
+    index(|n| &n.calibrations, "host_1_at_-1", &[("host", 1), ("at", -1)], IndexKind::Plain),
     index(|n| &n.notices, "destination_1_sent_at_1", &[("destination", 1), ("sent_at", 1)], IndexKind::Plain),
     index(
         |n| &n.catalog_changes,

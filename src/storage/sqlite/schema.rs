@@ -4,7 +4,8 @@
 use super::errors::SqliteCallError;
 use crate::storage::catalog::sqlite::entries;
 use crate::storage::{
-    StoreError, claims, endpoints, health, history, identities, lifecycle, listings, notices, posts, rankings,
+    StoreError, calibrations, claims, endpoints, health, history, identities, lifecycle, listings, notices,
+    posts, rankings,
 };
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -132,6 +133,7 @@ const STEPS: &[&str] = &[
     identities::sqlite::TABLE,
     health::sqlite::AUDITS,
     rankings::sqlite::COLUMNS,
+    calibrations::sqlite::TABLE,
 ];
 
 /// The objects that [`migrate`] creates, for people.

@@ -1,5 +1,6 @@
 //! `llmbench calibrate` against its own simulator process: what it says, keeps and answers.
 
+use crate::stores::backend::Backend;
 use crate::support::Home;
 use serde_json::{Value, json};
 use std::fs;
@@ -38,6 +39,50 @@ fn a_calibration_has_figures_for_each_way_and_rows_name_it() {
     assert_eq!(kept, told);
     let row = home.measured("sim:steady-ttft2-gap1-n4");
     assert_eq!(row["calibration_id"], told["id"]);
+    assert!(said.err.contains("not stored: there is no database yet"), "{said:?}");
+    assert!(!home.database().exists(), "nobody asked for one");
+}
+
+/// One cell of it is enough where the figures do not count.
+const ONE: &[&str] = &["calibrate", "--streams", "1", "--no-stress", "--no-tls", "--json"];
+
+fn waiting(home: &Home) -> usize {
+    fs::read_dir(home.path().join("state/llmbench/calibrations")).map_or(0, Iterator::count)
+}
+
+#[tokio::test]
+async fn a_calibration_is_stored_under_its_id_and_one_whose_store_is_away_waits_for_the_next() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let home = Home::new();
+        let away = "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=300";
+        let first = home.ran(&[ONE, &["--store", away]].concat());
+        assert!([0, 1].contains(&first.code) && first.err.contains("not stored: "), "{first:?}");
+        assert!(first.err.contains("the next calibration, or the start of a daemon, stores it"), "{first:?}");
+        assert_eq!(waiting(&home), 1);
+        let second = home.ran(&[ONE, &["--store", &backend.url()]].concat());
+        assert!([0, 1].contains(&second.code) && second.err.contains("stored in "), "{second:?}");
+        assert_eq!(waiting(&home), 0);
+        let told = [document(&second.out), document(&first.out)];
+        let store = backend.open(&["cloud-default-v1"]).await;
+        let host = told[0]["host"].as_str().unwrap();
+        let stored = store.calibrations(host, 9).await.unwrap();
+        let stored: Vec<Value> = stored.into_iter().map(|kept| Value::Object(kept.document)).collect();
+        assert_eq!(stored, told, "whole, the newest first");
+        for nothing in [&["--no-save"][..], &["--slow-clock", "40"]] {
+            let kept = home.ran(&[ONE, &["--store", &backend.url()], nothing].concat());
+            assert!([0, 1].contains(&kept.code) && !kept.err.contains("stored"), "{kept:?}");
+        }
+        assert_eq!(store.calibrations(host, 9).await.unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn behind_a_bridge_a_calibration_stays_here() {
+    let home = Home::new();
+    let said = home.ran(&[ONE, &["--store", "https://bridge.test"]].concat());
+    assert!([0, 1].contains(&said.code), "{said:?}");
+    assert!(said.err.contains("behind a bridge, so the figures stay in the state directory"), "{said:?}");
+    assert!(home.path().join("state/llmbench/calibration.json").exists() && waiting(&home) == 0);
 }
 
 /// Stopped for half of the time, the measuring thread connects and sends late, which no stamp can mend.

@@ -40,7 +40,8 @@ const CALIBRATED: &str = "\
 The simulator runs as a process of its own and notes when each token leaves. Errors are what llmbench measured minus what \
 the simulator noted, for TTFT in milliseconds, for inter-token latency and tokens/s in percent, each with the interval of 95 % \
 of its mean. The load is one loop that never waits for each core, made by this command and ended with it. The verdict is that \
-of the host as it is, with as many streams as a daemon opens for all providers that have a key. The calibration is kept in the state directory, and rows that \
-are measured from then on name it (`calibration_id`).
+of the host as it is, with as many streams as a daemon opens for all providers that have a key. The calibration is kept in the \
+state directory and, where a store is configured, in the store; rows that are measured from then on name it (`calibration_id`). \
+A daemon makes the short one every day.
 
 Exit status: 0 this host may publish, 1 it should not, 2 trouble";

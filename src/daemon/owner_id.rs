@@ -47,6 +47,12 @@ pub fn of(state_dir: &Path) -> String {
     owner
 }
 
+/// The name of the state directory's newest daemon; `None` if none has run there, or if the file cannot be read.
+pub fn known(state_dir: &Path) -> Option<String> {
+    let record: OwnerRecord = serde_json::from_slice(&fs::read(state_dir.join(FILE)).ok()?).ok()?;
+    Some(record.owner)
+}
+
 /// A new, random name.
 pub fn unique() -> String {
     format!("{}:{:016x}", host(), rand::random::<u64>())
@@ -63,7 +69,9 @@ mod tests {
     #[test]
     fn a_name_goes_with_its_directory_and_its_host() {
         let state = tempfile::tempdir().unwrap();
+        assert_eq!(known(state.path()), None);
         let name = of(state.path());
+        assert_eq!(known(state.path()), Some(name.clone()));
         assert!(name.starts_with(&format!("{}:", host())));
         assert_eq!(of(state.path()), name);
         let left = |owner: &str, pid: u32| {

@@ -159,13 +159,34 @@ impl CalibrationCell {
 }
 
 /// Whether a host may publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationVerdict {
     /// Streams at once by which it was judged.
     pub streams: usize,
     pub may_publish: bool,
     /// The answer in a sentence, with the reason.
     pub sentence: String,
+    /// The error of TTFT; `None` if no judged run gave a figure.
+    pub ttft: Option<WorstError>,
+}
+
+/// The worst errors of the judged conditions, which may be of different ones; seconds, with their signs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct WorstError {
+    pub mean: f64,
+    pub p99: f64,
+}
+
+impl WorstError {
+    fn of(errors: &[ErrorEstimate]) -> Option<Self> {
+        let worst = |read: fn(&ErrorEstimate) -> f64| {
+            errors
+                .iter()
+                .map(read)
+                .reduce(|worst, error| if error.abs() > worst.abs() { error } else { worst })
+        };
+        Some(Self { mean: worst(|error| error.mean)?, p99: worst(|error| error.p99)? })
+    }
 }
 
 /// Judges a host by the idle cells of up to `streams` streams at once, which is what its daemon opens; by the smallest
@@ -175,33 +196,23 @@ pub fn verdict(cells: &[CalibrationCell], streams: usize) -> CalibrationVerdict 
     let most = streams.max(smallest);
     let judged: Vec<_> =
         cells.iter().filter(|cell| !cell.conditions.busy && cell.conditions.streams <= most).collect();
-    let worst = |read: fn(&ErrorEstimate) -> f64| {
-        let errors = judged.iter().filter_map(|cell| cell.ttft.as_ref()).map(read);
-        errors.fold(0.0_f64, |worst, error| if error.abs() > worst.abs() { error } else { worst }) * 1000.0
-    };
+    let ttft = WorstError::of(&judged.iter().filter_map(|cell| cell.ttft).collect::<Vec<_>>());
     let trouble = judged.iter().find_map(|cell| Some((cell.conditions, cell.trouble()?)));
-    match (judged.is_empty(), trouble) {
-        (true, _) => CalibrationVerdict {
-            streams: most,
-            may_publish: false,
-            sentence: "This host should not publish: nothing was measured on it.".to_owned(),
-        },
-        (_, Some((conditions, why))) => CalibrationVerdict {
-            streams: most,
-            may_publish: false,
-            sentence: format!("This host should not publish: with {}, {why}.", described(conditions)),
-        },
-        (_, None) => CalibrationVerdict {
-            streams: most,
-            may_publish: true,
-            sentence: format!(
-                "This host may publish: with up to {most} streams at once, its TTFT is off by {:+.2} ms in the mean and \
-                 {:+.2} ms at p99 at most.",
-                worst(|ttft| ttft.mean),
-                worst(|ttft| ttft.p99),
-            ),
-        },
-    }
+    let (may_publish, sentence) = match (ttft, trouble) {
+        (_, Some((conditions, why))) => {
+            (false, format!("This host should not publish: with {}, {why}.", described(conditions)))
+        }
+        (None, None) => (false, "This host should not publish: nothing was measured on it.".to_owned()),
+        (Some(WorstError { mean, p99 }), None) => {
+            let (mean, p99) = (mean * 1000.0, p99 * 1000.0);
+            let sentence = format!(
+                "This host may publish: with up to {most} streams at once, its TTFT is off by {mean:+.2} ms in the mean and \
+                 {p99:+.2} ms at p99 at most."
+            );
+            (true, sentence)
+        }
+    };
+    CalibrationVerdict { streams: most, may_publish, sentence, ttft }
 }
 
 /// The conditions in words: `50 streams at once over TLS beside a load`.
@@ -237,6 +248,8 @@ mod tests {
         let judged = |cells: &[CalibrationCell]| verdict(cells, 2);
         let good = judged(&[cell(IDLE, 0.0002, 0.001, 0)]);
         assert!(good.may_publish, "{good:?}");
+        let ttft = good.ttft.unwrap();
+        assert!((ttft.mean - 0.000_21).abs() < 1e-5 && (ttft.p99 - 0.000_22).abs() < 1e-5, "{ttft:?}");
         assert_eq!(
             good.sentence,
             "This host may publish: with up to 2 streams at once, its TTFT is off by +0.21 ms in the mean and +0.22 ms at \
@@ -252,7 +265,7 @@ mod tests {
             let bad = judged(&[cell(CellConditions { tls: true, ..IDLE }, 0.0, 0.0, 0), faulty]);
             assert!(!bad.may_publish && bad.sentence.contains(why), "{bad:?}");
         }
-        assert!(!judged(&[]).may_publish);
+        assert!(!judged(&[]).may_publish && judged(&[]).ttft.is_none());
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub const CALIBRATION: &str = "llmbench.calibrate/1";
 pub struct Calibration {
     /// A ULID; rows name it.
     pub id: String,
+    /// The name of the daemon to which the state directory belongs, if one ran there before.
+    pub runner: Option<String>,
     pub at: DateTime<Utc>,
     pub host: String,
     /// Name and release of the operating system's kernel.
@@ -25,19 +27,22 @@ pub struct Calibration {
     pub verdict: CalibrationVerdict,
 }
 
-/// The document for programs.
+/// The document for programs, which is what is kept and stored.
 pub fn document(calibration: &Calibration) -> Value {
     json!({
         "schema": CALIBRATION,
         "id": calibration.id,
         "at": json::time(calibration.at),
         "host": calibration.host,
+        "runner": calibration.runner,
         "kernel": calibration.kernel,
         "program": calibration.program,
         "cores": calibration.cores,
         "judged_by_streams": calibration.verdict.streams,
         "may_publish": calibration.verdict.may_publish,
         "verdict": calibration.verdict.sentence,
+        "ttft_error": calibration.verdict.ttft,
+        "clock_source": clock_source(&calibration.cells),
         "cells": calibration.cells,
     })
 }
@@ -69,14 +74,18 @@ fn way(conditions: CellConditions) -> String {
 }
 
 fn clock(cell: &CalibrationCell) -> String {
-    let measured = cell.runs - cell.failed;
-    match measured {
-        0 => "-",
-        all if all == cell.kernel_stamped => "kernel",
-        all if all == cell.read_stamped => "read",
-        _ => "mixed",
+    clock_source(std::slice::from_ref(cell)).unwrap_or("-").to_owned()
+}
+
+/// What stamped the runs of these cells; `None` if there are none.
+fn clock_source(cells: &[CalibrationCell]) -> Option<&'static str> {
+    let sum = |count: fn(&CalibrationCell) -> usize| cells.iter().map(count).sum::<usize>();
+    match sum(|cell| cell.runs - cell.failed) {
+        0 => None,
+        all if all == sum(|cell| cell.kernel_stamped) => Some("kernel"),
+        all if all == sum(|cell| cell.read_stamped) => Some("read"),
+        _ => Some("mixed"),
     }
-    .to_owned()
 }
 
 /// The mean and half the width of its interval.

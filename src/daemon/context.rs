@@ -1,5 +1,6 @@
 //! State that all lanes of a daemon share: configuration, name, outbox, store, and the two stop signals.
 
+use crate::daemon::calibration_gate::CalibrationGate;
 use crate::daemon::clock::DaemonClock;
 use crate::daemon::event::EventBus;
 use crate::daemon::governor::Governor;
@@ -65,6 +66,8 @@ pub struct DaemonContext {
     /// The store, which may be unreachable.
     pub store_handle: Arc<StoreHandle>,
     pub clients: Arc<dyn ProviderClients>,
+    /// Closed while the host is calibrated.
+    pub gate: Arc<CalibrationGate>,
     pub events: EventBus,
     pub counts: DaemonCounts,
     /// Cancelled when no new measurement may begin.
@@ -82,7 +85,7 @@ impl DaemonContext {
         owner: String,
         outbox: Outbox,
         store_handle: Arc<StoreHandle>,
-        clients: Arc<dyn ProviderClients>,
+        (clients, gate): (Arc<dyn ProviderClients>, Arc<CalibrationGate>),
         events: EventBus,
         stop: CancellationToken,
     ) -> Arc<Self> {
@@ -93,6 +96,7 @@ impl DaemonContext {
             outbox,
             store_handle,
             clients,
+            gate,
             events,
             counts: DaemonCounts::default(),
             stop,

@@ -14,6 +14,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+/// Interval of looks at a closed gate: the host is calibrated for some seconds.
+const GATE_LOOK: Duration = Duration::from_millis(500);
+
 /// A lane. Its [`LaneState`] and its provider client outlive the task that runs it.
 pub struct Lane {
     pub provider: String,
@@ -67,6 +70,9 @@ impl Lane {
         let allowed = self.shared.governor().allowed(self.concurrency());
         let (look, afresh) = {
             let mut lane_state = self.lane_state();
+            if self.shared.gate.is_closed() {
+                return GATE_LOOK;
+            }
             (lane_state.look(allowed, now), lane_state.doubts_the_key())
         };
         let pause = look.sleep.max(TimeDelta::milliseconds(1)).to_std().unwrap_or_default();

@@ -327,6 +327,11 @@ impl LaneState {
         self.busy.is_empty() && (self.pass.due == 0 || held)
     }
 
+    /// True if nothing is running and nothing becomes due for so long.
+    pub fn is_calm(&self, so_long: TimeDelta, now: DateTime<Utc>) -> bool {
+        self.is_quiet(now) && self.pass.next_at.is_none_or(|at| at - now > so_long)
+    }
+
     /// The lane's report. `stored_at` is the time at which the store last confirmed one of its rows.
     pub fn daemon_status(
         &self,

@@ -6,11 +6,13 @@
 //! watches one [`lane`] per provider; a lane begins [`order_execution`]s on a [`provider_client`]. [`catalog_policy`]
 //! decides which models are measured, [`store_handle`] is the store that may be unreachable, and [`store_sync`] polls
 //! it. [`event`]s report progress, [`telemetry`] presents them, [`liveness`] connects the engine to it and to the
-//! [`watchdog`], which ends a process that hangs. [`self_check`] checks the stored data as a whole, and [`model_status`] keeps where
+//! [`watchdog`], which ends a process that hangs. [`calibration_gate`] keeps lanes still while their host is
+//! calibrated, [`self_check`] checks the stored data as a whole, and [`model_status`] keeps where
 //! each model is in its lifecycle.
 
 pub mod admission;
 pub mod budget;
+pub mod calibration_gate;
 pub mod catalog_cache;
 pub mod catalog_policy;
 pub mod clock;

@@ -33,6 +33,8 @@ pub const INDEXES: &str = "Indexes are missing or differ";
 /// The tables are of an older or a newer version.
 pub const VERSION: &str = "The store is of another version";
 pub const CLOCK: &str = "Clocks disagree";
+/// The verdict of a calibration, or that there is no recent one.
+pub const CALIBRATION: &str = "This host should not publish";
 pub const ODD_ROWS: &str = "Rows with missing or odd-typed fields";
 pub const CASE_TWINS: &str = "Two entries differ in case alone";
 pub const SUSPECT: &str = "suspect";
@@ -96,6 +98,7 @@ pub const ALL: &[&str] = &[
     INDEXES,
     VERSION,
     CLOCK,
+    CALIBRATION,
     ODD_ROWS,
     CASE_TWINS,
     NO_NAME,

@@ -160,6 +160,7 @@ pub fn pulse() -> DaemonStatus {
             refuses: false,
         },
         outbox: OutboxReport::default(),
+        calibration: None,
         suspected: Vec::new(),
         loop_lag_seconds: 0.0,
         log_lines_dropped: 0,

@@ -3,10 +3,11 @@
 use crate::support::markdown::{self, document, first_column, section};
 use crate::support::peers::fetch;
 use crate::support::samples;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::daemon::event::DaemonEvent;
 use llmbench::daemon::telemetry::gauges::Freshness;
 use llmbench::daemon::telemetry::{Telemetry, invariants};
+use llmbench::domain::calibration::CalibrationReport;
 use llmbench::domain::daemon_status::{
     BudgetReport, ClockReport, DaemonStatus, LaneActivity, LaneReport, OutboxReport, STATUS_FORMAT,
     StoreReport,
@@ -74,6 +75,11 @@ pub fn value(samples: &[Value], name: &str, labels: &[(&str, &str)]) -> f64 {
 /// A provider's name that would break a page where it is not escaped.
 pub const ODD: &str = "a\"b\\c\nd{e}=,# é";
 
+fn calibration(now: DateTime<Utc>) -> CalibrationReport {
+    let newest = samples::calibration("1", "h", now - TimeDelta::seconds(500), false).summary();
+    CalibrationReport { daily: true, newest: Some(newest), failure: None }
+}
+
 pub fn pulse() -> DaemonStatus {
     let now = Utc::now();
     let lane = |provider: &str, state| LaneReport {
@@ -117,6 +123,7 @@ pub fn pulse() -> DaemonStatus {
             full: false,
             damaged: 2,
         },
+        calibration: Some(calibration(now)),
         suspected: Vec::new(),
         loop_lag_seconds: 0.012,
         log_lines_dropped: 9,
@@ -190,6 +197,9 @@ fn prometheus_reads_every_figure() {
         ("llmbench_outbox_pending_rows", &[], 5.0),
         ("llmbench_outbox_quarantined_rows", &[], 1.0),
         ("llmbench_store_up", &[], 0.0),
+        ("llmbench_calibration_may_publish", &[], 0.0),
+        ("llmbench_calibration_ttft_error_seconds", &[("statistic", "mean")], 0.004),
+        ("llmbench_calibration_ttft_error_seconds", &[("statistic", "p99")], 0.008),
         ("llmbench_loop_lag_seconds", &[], 0.012),
         ("llmbench_log_lines_dropped_total", &[], 9.0),
         ("llmbench_budget_left", &[groq, ("unit", "dollars")], 0.25),
@@ -198,5 +208,7 @@ fn prometheus_reads_every_figure() {
     }
     let oldest = value(&samples, "llmbench_outbox_oldest_age_seconds", &[]);
     assert!((89.0..100.0).contains(&oldest), "{oldest}");
+    let age = value(&samples, "llmbench_calibration_age_seconds", &[]);
+    assert!((499.0..510.0).contains(&age), "{age}");
     assert!(!page.contains("model="), "no label may grow with the catalog");
 }

@@ -148,6 +148,7 @@ async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Resu
         store_handle: Arc::clone(&store_handle),
         outbox,
         clients,
+        gate: Arc::default(),
         state_dir: state_dir.clone(),
         events,
         liveness: Arc::clone(&endpoints.liveness),

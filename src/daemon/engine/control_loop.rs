@@ -3,6 +3,7 @@
 
 use super::lane_supervisor::LaneSupervisor;
 use super::store_activity::StoreActivity;
+use crate::daemon::calibration_gate::LaneTraffic;
 use crate::daemon::clock::{ClockShift, since_boot};
 use crate::daemon::context::{CountsSnapshot, DaemonContext};
 use crate::daemon::event::DaemonEvent;
@@ -20,7 +21,7 @@ use crate::domain::daemon_status::{DaemonStatus, STATUS_FORMAT};
 use crate::measure::outcome_row::measured_by;
 use crate::outbox::Spend;
 use crate::outbox::sender::SenderReport;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOK_ONCE: Duration = Duration::from_millis(100);
 /// Interval at which the status report is written.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// Time for which nothing may become due in a moment that is quiet enough to calibrate the host.
+const CALM: TimeDelta = TimeDelta::seconds(30);
 /// Time that measurements have to end after they are given up.
 const GIVE_UP: Duration = Duration::from_secs(1);
 
@@ -125,6 +128,7 @@ impl ControlLoop {
                     self.note_clock();
                     self.note_lag(look_at.elapsed());
                     self.note_store();
+                    self.note_traffic();
                     if said_at.is_none_or(|at| at.elapsed() >= STATUS_EVERY) {
                         self.say(false);
                         said_at = Some(Instant::now());
@@ -149,7 +153,10 @@ impl ControlLoop {
 
     fn note_lag(&mut self, lag: Duration) {
         self.lag = self.lag.max(lag);
-        self.shared.governor().lag(lag.as_secs_f64(), self.shared.clock.now());
+        // A calibration makes the machine busy for some seconds, and no measurement runs beside it.
+        if !self.shared.gate.is_closed() {
+            self.shared.governor().lag(lag.as_secs_f64(), self.shared.clock.now());
+        }
     }
 
     /// Moves remembered times if the daemon's clock moved, and reports a step.
@@ -188,6 +195,16 @@ impl ControlLoop {
             _ => return,
         }
         self.store_lost = !self.store_lost;
+    }
+
+    /// Tells whoever calibrates the host what lanes do.
+    fn note_traffic(&self) {
+        let now = self.shared.clock.now();
+        // Read before the lanes are counted: what is counted then is all that can still run.
+        let gate_closed = self.shared.gate.is_closed();
+        let running = self.supervisor.running();
+        let quiet = running == 0 && self.supervisor.lanes().all(|lane| lane.lane_state().is_calm(CALM, now));
+        self.shared.gate.saw(LaneTraffic { gate_closed, running, quiet });
     }
 
     fn is_quiet(&self) -> bool {
@@ -256,6 +273,7 @@ impl ControlLoop {
             clock: self.shared.clock.daemon_status(),
             store,
             outbox,
+            calibration: self.shared.gate.report(),
             suspected: self.shared.suspected(),
             loop_lag_seconds: std::mem::take(&mut self.lag).as_secs_f64(),
             log_lines_dropped: self.start.liveness.log_lines_dropped(),

@@ -6,6 +6,7 @@ mod lane_supervisor;
 mod store_activity;
 
 use super::context::{CountsSnapshot, DaemonContext};
+use crate::daemon::calibration_gate::CalibrationGate;
 use crate::daemon::clock::DaemonClock;
 use crate::daemon::event::{DaemonEvent, EventBus};
 use crate::daemon::liveness::Liveness;
@@ -43,6 +44,8 @@ pub struct DaemonSetup {
     pub store_handle: Arc<StoreHandle>,
     pub outbox: Outbox,
     pub clients: Arc<dyn ProviderClients>,
+    /// Closed while the host is calibrated.
+    pub gate: Arc<CalibrationGate>,
     /// Directory of status file and control socket.
     pub state_dir: PathBuf,
     pub events: EventBus,
@@ -74,7 +77,7 @@ pub async fn run(setup: DaemonSetup, stop: CancellationToken) -> Result<Shutdown
         owner_id::of(&setup.state_dir),
         setup.outbox.clone(),
         Arc::clone(&setup.store_handle),
-        Arc::clone(&setup.clients),
+        (Arc::clone(&setup.clients), Arc::clone(&setup.gate)),
         setup.events.clone(),
         stop,
     );

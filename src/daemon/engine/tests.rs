@@ -82,6 +82,7 @@ async fn setup(home: &Path, providers: &[&str]) -> DaemonSetup {
         store_handle,
         outbox: Outbox::open(&home.join("outbox"), OutboxCapacity::default()).await.unwrap().0,
         clients: Arc::new(Scripted),
+        gate: Arc::default(),
         state_dir: home.to_owned(),
         events: EventBus::default(),
         liveness: Arc::default(),
@@ -156,6 +157,39 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test]
+async fn nothing_begins_while_the_gate_is_closed_and_all_goes_on_when_it_opens() {
+    let home = tempfile::tempdir().unwrap();
+    let before = setup(home.path(), &["one", "two"]).await;
+    let daemon_config =
+        DaemonConfig { cadence_seconds: 1, tick: Duration::from_secs(1), ..before.daemon_config };
+    let setup = DaemonSetup { daemon_config, once: false, ..before };
+    let (gate, mut events, stop) = (Arc::clone(&setup.gate), setup.events.listen(), CancellationToken::new());
+    let running = tokio::spawn(run(setup, stop.clone()));
+    let begun = |events: &mut tokio::sync::broadcast::Receiver<Arc<DaemonEvent>>| {
+        let mut count = 0;
+        while let Ok(event) = events.try_recv() {
+            count += usize::from(matches!(*event, DaemonEvent::Started { .. }));
+        }
+        count
+    };
+    let mut measured = 0;
+    until("lanes measure", || {
+        measured += begun(&mut events);
+        measured >= 2
+    })
+    .await;
+    // With a turn each second there is no quiet moment.
+    let closed = gate.close(Duration::ZERO, PATIENCE, || ()).await.unwrap();
+    begun(&mut events);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(begun(&mut events), 0, "three turns of each came due");
+    drop(closed);
+    until("lanes measure again", || begun(&mut events) > 0).await;
+    stop.cancel();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]

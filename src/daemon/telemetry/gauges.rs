@@ -1,6 +1,7 @@
 //! Gauges from the status report: lanes, outbox, store, lag, remaining budgets, and freshness of models. Pure.
 
 use super::prometheus::{MetricKind, MetricsPage};
+use crate::domain::calibration::CalibrationReport;
 use crate::domain::daemon_status::{DaemonStatus, LaneActivity, LaneReport};
 use crate::storage::health::model_health::freshness;
 use chrono::{DateTime, Utc};
@@ -57,6 +58,7 @@ pub fn write(
 ) {
     daemon(page, daemon_status, now);
     outbox_and_store(page, daemon_status, now);
+    calibration(page, daemon_status.calibration.as_ref(), now);
     lanes(page, &daemon_status.lanes, now);
     budgets(page, &daemon_status.lanes);
     models(page, freshness);
@@ -134,6 +136,30 @@ fn outbox_and_store(page: &mut MetricsPage, daemon_status: &DaemonStatus, now: D
     );
     let help = "Since the store last confirmed a row.";
     page.gauge("llmbench_store_confirmed_age_seconds", help, store.stored_at.map(|at| age(at, now)));
+}
+
+/// The newest calibration of the host; no samples where there is none.
+fn calibration(page: &mut MetricsPage, report: Option<&CalibrationReport>, now: DateTime<Utc>) {
+    let newest = report.and_then(|report| report.newest.as_ref());
+    let help = "1 where the newest calibration of this host says that it may publish.";
+    let may_publish = newest.map(|newest| f64::from(u8::from(newest.may_publish)));
+    page.gauge("llmbench_calibration_may_publish", help, may_publish);
+    let help = "Age of the newest calibration of this host.";
+    page.gauge("llmbench_calibration_age_seconds", help, newest.map(|newest| age(newest.at, now)));
+    let name = "llmbench_calibration_ttft_error_seconds";
+    page.family(
+        name,
+        MetricKind::Gauge,
+        "Measured minus true TTFT of this host, the worst of what its daemon does.",
+    );
+    for (statistic, value) in [
+        ("mean", newest.and_then(|newest| newest.ttft_error_mean)),
+        ("p99", newest.and_then(|newest| newest.ttft_error_p99)),
+    ] {
+        if let Some(value) = value {
+            page.sample(name, &[("statistic", statistic)], value);
+        }
+    }
 }
 
 /// A value of a lane; `None` if it is unknown.

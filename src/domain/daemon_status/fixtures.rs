@@ -27,6 +27,7 @@ pub fn daemon_status(at: DateTime<Utc>) -> DaemonStatus {
             refuses: false,
         },
         outbox: OutboxReport::default(),
+        calibration: None,
         suspected: Vec::new(),
         loop_lag_seconds: 0.001,
         log_lines_dropped: 0,

@@ -62,6 +62,7 @@ impl DaemonStatus {
             self.clock_stepped(),
             self.starved(),
             self.log_dropped(),
+            self.calibration.as_ref().and_then(|report| report.problem(self.uptime(), self.written_at)),
         ]
         .into_iter()
         .flatten()

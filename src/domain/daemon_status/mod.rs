@@ -2,6 +2,7 @@
 //! a file beside the outbox and a heartbeat in the store, read by `status` and the health check. [`health`] judges it,
 //! in the words of [`problem`].
 
+pub mod calibration_problems;
 #[cfg(test)]
 pub mod fixtures;
 mod health;
@@ -14,6 +15,7 @@ pub use health::{LANE_HORIZON, STATUS_LIMIT};
 pub use local::ProcessEvidence;
 pub use problem::{DaemonProblem, ProblemKind, ProblemSeverity};
 
+use crate::domain::calibration::CalibrationReport;
 use crate::domain::clock_skew::BEARABLE;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,9 @@ pub struct DaemonStatus {
     pub clock: ClockReport,
     pub store: StoreReport,
     pub outbox: OutboxReport,
+    /// Calibrations of the host; reports of older programs lack them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationReport>,
     /// Providers of which most models refuse: none of their models is set aside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspected: Vec<SuspectedProvider>,

@@ -131,6 +131,10 @@ pub enum ProblemKind {
     RunnerSilent,
     /// No bridge ever heard a runner that has a key.
     RunnerNeverHeard,
+    /// The host should not publish, says its calibration.
+    HostUnfit,
+    /// The host was not calibrated for long, though a daemon wants to.
+    CalibrationOld,
     /// The state cannot be read at all.
     CouldNotLook,
 }
@@ -139,7 +143,7 @@ pub enum ProblemKind {
 const RUNNER_SILENT: &str = "A remote runner is silent";
 
 /// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that explains it.
-const CAUSES: [(ProblemKind, &str, &str); 27] = [
+const CAUSES: [(ProblemKind, &str, &str); 29] = [
     (ProblemKind::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (ProblemKind::DaemonGone, "daemon_gone", "The daemon is silent"),
     (ProblemKind::DaemonStopped, "daemon_stopped", "The daemon was stopped"),
@@ -166,6 +170,8 @@ const CAUSES: [(ProblemKind, &str, &str); 27] = [
     (ProblemKind::CheckFailed, "check_failed", "A self-check failed"),
     (ProblemKind::RunnerSilent, "runner_silent", RUNNER_SILENT),
     (ProblemKind::RunnerNeverHeard, "runner_never_heard", RUNNER_SILENT),
+    (ProblemKind::HostUnfit, "host_unfit", troubleshooting::CALIBRATION),
+    (ProblemKind::CalibrationOld, "calibration_old", troubleshooting::CALIBRATION),
     (ProblemKind::CouldNotLook, "could_not_look", "Nothing can be known"),
 ];
 

@@ -64,11 +64,11 @@ pub async fn run(
         let said = daemon_status.borrow().clone();
         if let Some(daemon_status) = said {
             let _ = heartbeat(&shared, &daemon_status).await;
-            shared
-                .store_handle
-                .bridge()
-                .iter()
-                .for_each(|bridge| bridge.waiting(daemon_status.outbox.pending));
+            if let Some(bridge) = shared.store_handle.bridge() {
+                bridge.waiting(daemon_status.outbox.pending);
+                let calibrated = daemon_status.calibration.as_ref().and_then(|known| known.newest.as_ref());
+                calibrated.into_iter().for_each(|newest| bridge.calibrated(newest));
+            }
         }
         // While the store is unreachable it is polled more often; a bridge has its own pace.
         let away = shared.store_handle.heard().error.is_some() && shared.store_handle.bridge().is_none();

@@ -5,7 +5,7 @@ use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{
     DaemonProblem, DaemonStatus, LaneReport, ProblemKind, ProblemSeverity, STATUS_LIMIT,
 };
-use crate::domain::runner::{self, RunnerState};
+use crate::domain::runner::{self, RunnerLiveness, RunnerState};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
@@ -104,6 +104,8 @@ impl Fleet {
     pub fn problems(&self, now: DateTime<Utc>, at_hand: Option<&DaemonStatus>) -> Vec<DaemonProblem> {
         let mut problems: Vec<DaemonProblem> =
             self.runners.iter().filter_map(|one| one.problem(now)).collect();
+        let heard = self.runners.iter().filter(|one| one.liveness(now) == RunnerLiveness::Heard);
+        problems.extend(heard.filter_map(|one| one.calibration.as_ref()?.unfit()));
         problems.extend(self.no_work().into_iter().chain(self.silent(now)));
         problems.extend(self.providers.iter().filter_map(not_fresh));
         let daemon_statuses = self.daemon_statuses(now);

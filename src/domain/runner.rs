@@ -1,6 +1,7 @@
 //! A remote runner as the store knows it: the last report of bridges about it, and the state of its keys. Decides if
 //! its silence is an alarm; nothing else about it is known on this side.
 
+use crate::domain::calibration::CalibrationSummary;
 use crate::domain::daemon_status::{DaemonProblem, ProblemKind, ProblemSeverity};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -77,6 +78,8 @@ pub struct RunnerState {
     pub clock_offset_seconds: Option<f64>,
     /// Rows that wait on its side; only of runners of this program.
     pub backlog: Option<u64>,
+    /// Its newest calibration, as it told a bridge; only of runners of this program.
+    pub calibration: Option<CalibrationSummary>,
     /// Its measuring interval as told by a bridge, seconds.
     pub interval_seconds: Option<u32>,
 }
@@ -94,6 +97,7 @@ impl RunnerState {
             version: None,
             clock_offset_seconds: None,
             backlog: None,
+            calibration: None,
             interval_seconds: None,
         }
     }

@@ -37,6 +37,7 @@ async fn heard(world: &World, runner: &str, minutes: i64) {
         version: Some("llmbench/0.1.0".to_owned()),
         clock_offset_seconds: Some(-1.5),
         backlog: Some(7),
+        calibration: None,
         interval_seconds: Some(1800),
     };
     world.store.keep_runner_activity(&[sighting]).await.unwrap();

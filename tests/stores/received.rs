@@ -6,6 +6,7 @@ use crate::support::samples::{failure, now, run};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::PublishedProfiles;
+use llmbench::domain::calibration::CalibrationSummary;
 use llmbench::domain::failure::fingerprint;
 use llmbench::storage::outcomes::document;
 use llmbench::storage::outcomes::payload::OutcomeKind;
@@ -306,9 +307,13 @@ async fn runners_are_seen(store: &dyn Store) {
         version: None,
         clock_offset_seconds: None,
         backlog: None,
+        calibration: None,
         interval_seconds: None,
     };
+    let note = json!({"id": "01J", "at": "2026-11-23T07:00:00.000Z", "may_publish": false, "streams": 2,
+        "ttft_error_mean": 0.004, "ttft_error_p99": null});
     let whole = RunnerActivity {
+        calibration: CalibrationSummary::of_note("aws $1.x", &note),
         stored_at: Some(at),
         version: Some("llmbench/0.1.0".to_owned()),
         clock_offset_seconds: Some(-1.5),
@@ -324,9 +329,12 @@ async fn runners_are_seen(store: &dyn Store) {
         fleet.heartbeats.into_iter().find(|heartbeat| heartbeat.component == "runner:aws $1.x").unwrap();
     let expected = json!({
         "last_seen_at": text(at + TimeDelta::seconds(5)), "last_stored_at": text(at), "version": "llmbench/0.1.0",
-        "clock_offset_seconds": -1.5, "backlog": 7, "interval_seconds": 1800,
+        "clock_offset_seconds": -1.5, "backlog": 7, "interval_seconds": 1800, "calibration": note,
     });
     assert_eq!(heartbeat.details, expected);
+    let runner = fleet.runners.iter().find(|one| one.runner == "aws $1.x").unwrap();
+    let calibration = runner.calibration.as_ref().unwrap();
+    assert_eq!((calibration.note(), calibration.host.as_str()), (note, "aws $1.x"));
     assert!(heartbeat.updated_at.is_some());
 }
 

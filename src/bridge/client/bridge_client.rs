@@ -5,6 +5,7 @@ use super::http_client::{BridgeHttpClient, BridgeReply, BridgeRequest};
 use super::post_items::{self, PostItem};
 use super::replies::{self, PostError};
 use super::work_list_cache::WorkListCache;
+use crate::domain::calibration::{CalibrationSummary, HEADER};
 use crate::domain::listing::Listing;
 use crate::domain::secret::Secret;
 use crate::domain::{ModelRef, Outcome};
@@ -75,6 +76,8 @@ pub struct BridgeClient {
     kept: tokio::sync::Mutex<WorkListCache>,
     state: Mutex<BridgeClientState>,
     backlog: AtomicU64,
+    /// The note of the host's newest calibration, as a header's value.
+    calibration: Mutex<Option<String>>,
     emergency: Option<Vec<WorkItem>>,
 }
 
@@ -88,8 +91,19 @@ impl BridgeClient {
         (timeout, grace): (Duration, Duration),
         kept: WorkListCache,
     ) -> Self {
-        let (kept, state, backlog) = (tokio::sync::Mutex::new(kept), Mutex::default(), AtomicU64::new(0));
-        Self { addresses, keys, client, providers, timeout, grace, kept, state, backlog, emergency: None }
+        Self {
+            addresses,
+            keys,
+            client,
+            providers,
+            timeout,
+            grace,
+            kept: tokio::sync::Mutex::new(kept),
+            state: Mutex::default(),
+            backlog: AtomicU64::new(0),
+            calibration: Mutex::default(),
+            emergency: None,
+        }
     }
 
     /// The same, with these models instead of the bridge's work lists, if there are any.
@@ -109,6 +123,12 @@ impl BridgeClient {
     /// Sets the number of rows that wait for the bridge; each request reports it.
     pub fn waiting(&self, rows: u64) {
         self.backlog.store(rows, Ordering::Relaxed);
+    }
+
+    /// Sets the host's newest calibration; each request reports it.
+    pub fn calibrated(&self, newest: &CalibrationSummary) {
+        let note = Some(newest.note().to_string()).filter(|note| note.is_ascii());
+        *self.calibration.lock().unwrap_or_else(PoisonError::into_inner) = note;
     }
 
     /// Posts a provider's list to the bridge.
@@ -171,6 +191,8 @@ impl BridgeClient {
             ("x-llmbench-sent-at".to_owned(), now),
             ("x-llmbench-backlog".to_owned(), waiting),
         ]);
+        let calibration = self.calibration.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        call.headers.extend(calibration.map(|note| (HEADER.to_owned(), note)));
         let host = call.url.to_string();
         let answer = self.client.send(call).await.map_err(|why| format!("{host}: {why}"))?;
         let mut state = self.state();

@@ -2,6 +2,7 @@
 //! request waits for it.
 
 use super::auth::RunnerKey;
+use crate::domain::calibration::{CalibrationSummary, HEADER};
 use crate::storage::posts::RunnerActivity;
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, Utc};
@@ -16,6 +17,9 @@ const SENT_AT: &str = "x-llmbench-sent-at";
 const BACKLOG: &str = "x-llmbench-backlog";
 /// Maximum length of a program name, in characters.
 const LONGEST_VERSION: usize = 64;
+
+/// Maximum length of a note about a calibration, in bytes.
+const LONGEST_NOTE: usize = 512;
 
 /// The activity since the last flush.
 pub struct RunnerActivityLog {
@@ -45,6 +49,7 @@ impl RunnerActivityLog {
         known.version = said.version.or(known.version.take());
         known.clock_offset_seconds = said.clock_offset_seconds.or(known.clock_offset_seconds);
         known.backlog = said.backlog.or(known.backlog);
+        known.calibration = said.calibration.or(known.calibration.take());
     }
 
     /// Records that something of a runner was stored.
@@ -64,6 +69,7 @@ impl RunnerActivityLog {
             version: None,
             clock_offset_seconds: None,
             backlog: None,
+            calibration: None,
             interval_seconds: Some(self.interval_seconds),
         }
     }
@@ -92,6 +98,10 @@ fn read(headers: &HeaderMap, silent: RunnerActivity) -> RunnerActivity {
         version: text(USER_AGENT.as_str()).map(plain),
         clock_offset_seconds: sent_at.map(|sent| (sent.to_utc() - silent.seen_at).as_seconds_f64()),
         backlog: text(BACKLOG).and_then(|text| text.parse().ok()),
+        calibration: text(HEADER)
+            .filter(|text| text.len() <= LONGEST_NOTE)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .and_then(|note| CalibrationSummary::of_note(&silent.runner, &note)),
         ..silent
     }
 }
@@ -112,6 +122,12 @@ mod tests {
         let said = read(&headers, silent());
         assert_eq!(said.version.as_deref(), Some("llmbench/0.1.0"));
         assert_eq!((said.clock_offset_seconds, said.backlog), (Some(-1.5), Some(12)));
+        let note = r#"{"id": "01J", "at": "2026-11-23T07:00:00.000Z", "may_publish": false, "ttft_error_mean": 0.004}"#;
+        headers.insert(HEADER, HeaderValue::from_static(note));
+        let calibration = read(&headers, silent()).calibration.unwrap();
+        assert_eq!((calibration.host.as_str(), calibration.ttft_error_mean), ("aws-1", Some(0.004)));
+        headers.insert(HEADER, HeaderValue::from_static("{}"));
+        assert_eq!(read(&headers, silent()).calibration, None);
         headers.insert(BACKLOG, HeaderValue::from_static("many"));
         headers.insert(SENT_AT, HeaderValue::from_static("yesterday"));
         let said = read(&headers, silent());

@@ -5,6 +5,7 @@
 pub(super) mod mongo;
 pub(super) mod sqlite;
 
+use crate::domain::calibration::CalibrationSummary;
 use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
 use crate::domain::runner::{COMPONENT, RunnerKeyState, RunnerState};
 use crate::storage::StoreError;
@@ -117,6 +118,7 @@ fn with_heard(keyed: RunnerState, heartbeat: &HeartbeatRow) -> RunnerState {
         version: said("version").and_then(Value::as_str).map(str::to_owned),
         clock_offset_seconds: said("clock_offset_seconds").and_then(Value::as_f64),
         backlog: said("backlog").and_then(Value::as_u64),
+        calibration: said("calibration").and_then(|note| CalibrationSummary::of_note(&keyed.runner, note)),
         interval_seconds: seconds.and_then(|seconds| u32::try_from(seconds).ok()),
         ..keyed
     }

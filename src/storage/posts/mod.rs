@@ -9,6 +9,7 @@ pub mod posted_row;
 pub(super) mod sqlite;
 
 use super::aggregates::PendingAggregates;
+use crate::domain::calibration::CalibrationSummary;
 use crate::domain::runner::COMPONENT;
 use crate::storage::outcomes::document::{PackedRow, Row};
 use crate::storage::outcomes::payload::OutcomeKind;
@@ -61,6 +62,8 @@ pub struct RunnerActivity {
     pub clock_offset_seconds: Option<f64>,
     /// Rows that wait on its side.
     pub backlog: Option<u64>,
+    /// Its newest calibration, as it tells.
+    pub calibration: Option<CalibrationSummary>,
     /// The measuring interval that the bridge tells it, seconds.
     pub interval_seconds: Option<u32>,
 }
@@ -77,6 +80,7 @@ impl RunnerActivity {
             ("version", self.version.clone().map(Value::from)),
             ("clock_offset_seconds", self.clock_offset_seconds.map(Value::from)),
             ("backlog", self.backlog.map(Value::from)),
+            ("calibration", self.calibration.as_ref().map(CalibrationSummary::note)),
             ("interval_seconds", self.interval_seconds.map(Value::from)),
         ];
         said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

@@ -4,6 +4,9 @@ use super::world::{QUICK, World};
 use crate::catalog::servers::{Server, json};
 use crate::daemon::world::{Daemon, until};
 use crate::support::proxy::Fault;
+use crate::support::ran::ran;
+use crate::support::samples::calibration;
+use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,8 +49,19 @@ fn the_work_list_is_followed_and_each_slot_has_one_row() {
 #[test]
 fn a_daemon_whose_bridge_is_away_measures_on_and_delivers_later() {
     let world = World::new(&[QUICK], "[daemon]\ncadence = 2\ntick = 0.5");
+    let made = calibration("01A", "inside", Utc::now() - TimeDelta::hours(1), false);
+    fs::create_dir_all(world.state()).unwrap();
+    fs::write(world.state().join("calibration.json"), Value::Object(made.document).to_string()).unwrap();
     let first = Daemon::logged(world.daemon(&[]), world.state());
     until("a row", || !world.rows().is_empty());
+    let status = || {
+        let said = ran(&mut world.home.llmbench(&["status", "--json", "--store", &world.bridge.url]));
+        serde_json::from_str::<Value>(&said.out).unwrap_or_else(|_| panic!("{said:?}"))
+    };
+    until("the database knows what the runner's host says of itself", || {
+        let hosts = status()["calibrations"]["hosts"].clone();
+        hosts[0]["id"] == "01A" && hosts[0]["ttft_error_mean"] == 0.004 && hosts[0]["standing"] == "unfit"
+    });
     assert_eq!(first.stop().0, 0);
     world.proxy.plan(|_| Fault::LoseRequest);
     let before = world.rows().len();

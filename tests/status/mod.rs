@@ -1,5 +1,6 @@
 //! `llmbench status` through the binary, on both stores, with and without a daemon's pulse.
 
+mod calibrations;
 mod check;
 mod plans;
 mod runners;

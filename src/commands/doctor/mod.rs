@@ -298,6 +298,6 @@ fn said(checks: &CheckContext, wanted: &[Host], results: &DoctorResults) -> Vec<
     found.extend(store::findings(&results.store, &clocks));
     let region = results.aws.as_ref().and_then(|check| check.region.as_deref());
     found.extend(catalog::findings(&results.store, &context.settings.hosts, region, checks.now));
-    found.extend(state::findings(&results.state));
+    found.extend(state::findings(&results.state, checks.now));
     found
 }

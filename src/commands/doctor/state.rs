@@ -2,13 +2,17 @@
 
 use super::files;
 use super::store::off;
+use crate::commands::calibrate::kept;
 use crate::commands::context::Context;
 use crate::daemon::status_file;
+use crate::domain::calibration::{COMMAND, CalibrationStanding, CalibrationSummary};
 use crate::domain::daemon_status::ProblemKind;
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::troubleshooting;
+use crate::domain::window::ago;
 use crate::output::advice::quoted;
 use crate::storage::StoreLocation;
+use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 
 const HERE: FindingSection = FindingSection::State;
@@ -31,6 +35,8 @@ pub struct StateDirCheck {
     pub rooms: Vec<(&'static str, PathBuf, Option<u64>)>,
     /// The daemon's report about the clock of this machine, if something is wrong with it.
     pub clock: Option<String>,
+    /// The newest calibration of this host.
+    pub calibration: Option<CalibrationSummary>,
 }
 
 pub fn look(context: &Context) -> StateDirCheck {
@@ -48,6 +54,11 @@ pub fn look(context: &Context) -> StateDirCheck {
         directory: Some(directory),
         rooms,
         clock: clock(context),
+        calibration: context
+            .settings
+            .state_dir()
+            .ok()
+            .and_then(|directory| Some(kept::newest(&directory.value)?.summary())),
     }
 }
 
@@ -62,7 +73,7 @@ fn clock(context: &Context) -> Option<String> {
         .map(|trouble| trouble.sentence)
 }
 
-pub fn findings(check: &StateDirCheck) -> Vec<Finding> {
+pub fn findings(check: &StateDirCheck, now: DateTime<Utc>) -> Vec<Finding> {
     let Some(directory) = &check.directory else {
         let sentence = "there is no home directory, so nothing could be kept where a store fails";
         let fix = "`export XDG_STATE_HOME=DIRECTORY`, or set HOME";
@@ -83,7 +94,28 @@ pub fn findings(check: &StateDirCheck) -> Vec<Finding> {
             .map(|sentence| Finding { section: HERE, ..off(format!("the daemon says: {sentence}")) }),
     );
     found.extend(check.rooms.iter().map(|(what, path, room)| of_room(what, path, *room)));
+    found.push(of_calibration(check.calibration.as_ref(), now));
     found
+}
+
+fn of_calibration(newest: Option<&CalibrationSummary>, now: DateTime<Utc>) -> Finding {
+    let (subject, fix) =
+        ("calibration", format!("`{COMMAND}` makes one in ten seconds; a daemon makes one a day"));
+    let Some(newest) = newest else {
+        let sentence = "this host has none, so nobody knows how wrong its figures are";
+        return Finding::note(HERE, subject, sentence).fix(fix).heading(troubleshooting::CALIBRATION);
+    };
+    let sentence = format!("{}: {}", ago(newest.at, now), newest.verdict.trim_end_matches('.'));
+    match newest.standing(now) {
+        CalibrationStanding::Good => Finding::ok(HERE, subject, sentence),
+        CalibrationStanding::Old => {
+            Finding::note(HERE, subject, sentence).fix(fix).heading(troubleshooting::CALIBRATION)
+        }
+        CalibrationStanding::Unfit => {
+            let fix = "give it cores of its own, or fewer streams; then `llmbench calibrate`";
+            Finding::wrong(HERE, subject, sentence, fix, troubleshooting::CALIBRATION)
+        }
+    }
 }
 
 fn of_directory(directory: &Path, check: &StateDirCheck) -> Finding {
@@ -158,7 +190,9 @@ fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calibration::fixtures;
     use crate::domain::finding::Severity;
+    use chrono::TimeDelta;
 
     #[test]
     fn what_waits_and_what_is_full_is_said() {
@@ -170,10 +204,32 @@ mod tests {
             rooms: vec![("room", "/s".into(), Some(90_000_000)), ("room", "/s".into(), None)],
             ..StateDirCheck::default()
         };
-        let severities: Vec<_> = findings(&check).iter().map(|one| one.severity).collect();
+        let now = Utc::now();
+        let severities: Vec<_> = findings(&check, now).iter().map(|one| one.severity).collect();
         let (finding, unknown) = (Severity::Finding, Severity::Unknown);
-        assert_eq!(severities, [Severity::Note, finding, finding, finding, unknown]);
+        assert_eq!(severities, [Severity::Note, finding, finding, finding, unknown, Severity::Note]);
         assert_eq!(bytes(1_540_000_000), "1.5 GB");
-        assert_eq!(findings(&StateDirCheck::default())[0].heading, Some(troubleshooting::STATE_DIRECTORY));
+        assert_eq!(
+            findings(&StateDirCheck::default(), now)[0].heading,
+            Some(troubleshooting::STATE_DIRECTORY)
+        );
+    }
+
+    #[test]
+    fn a_calibration_is_fine_or_old_or_says_that_the_host_should_not_publish() {
+        let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
+        let made = |hours: i64, may| fixtures::kept("1", "h", now - TimeDelta::hours(hours), may).summary();
+        let found = |newest: Option<CalibrationSummary>| {
+            let finding = of_calibration(newest.as_ref(), now);
+            (finding.severity, finding.sentence, finding.fix.is_some())
+        };
+        let good = "5 h ago: This host may publish".to_owned();
+        assert_eq!(found(Some(made(5, true))), (Severity::Ok, good, false));
+        let old = "4 d ago: This host may publish".to_owned();
+        assert_eq!(found(Some(made(100, true))), (Severity::Note, old, true));
+        let unfit = "5 h ago: This host should not publish: TTFT is 4.0 ms off in the mean".to_owned();
+        assert_eq!(found(Some(made(5, false))), (Severity::Finding, unfit, true));
+        let (severity, sentence, has_fix) = found(None);
+        assert_eq!((severity, has_fix), (Severity::Note, true), "{sentence}");
     }
 }

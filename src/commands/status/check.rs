@@ -36,8 +36,15 @@ pub async fn run(args: &StatusArgs, looker: &mut StatusReader<'_>) -> Result<Exi
         }
         worst_first(&mut problems);
     }
-    let report =
-        StatusReport { as_of: now, problems, store: None, fleet: known, ranking: None, daemon_status: None };
+    let report = StatusReport {
+        as_of: now,
+        problems,
+        store: None,
+        fleet: known,
+        ranking: None,
+        calibrations: None,
+        daemon_status: None,
+    };
     let report = report.only(&args.providers);
     let healthy = report.healthy();
     let text = match args.json {

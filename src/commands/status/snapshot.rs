@@ -2,19 +2,25 @@
 //! answer is a finding, never an abort.
 
 use crate::commands::bridge;
+use crate::commands::calibrate::{self, kept};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::daemon::status_file;
+use crate::domain::calibration::{CalibrationSummary, KeptCalibration};
 use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
 use crate::domain::fleet::Fleet;
 use crate::domain::publication::LaneRanking;
 use crate::domain::window::DAY;
 use crate::output::status::StatusReport;
+use crate::output::status::calibrations::HostCalibrations;
 use crate::output::status::places::RankingReport;
 use crate::storage::{Store, StoreLocation};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
+
+/// Age up to which hosts in the store are shown: after that they have gone.
+const SHOWN: TimeDelta = TimeDelta::days(14);
 
 /// Takes snapshots; opens the store once.
 pub struct StatusReader<'a> {
@@ -66,10 +72,17 @@ impl<'a> StatusReader<'a> {
                 None
             }
         };
+        let calibrations = self.calibrations(fleet.as_ref(), now).await;
+        // A daemon of this host has told it.
+        if daemon_status.as_ref().is_none_or(|told| told.calibration.is_none()) {
+            problems.extend(calibrations.here.as_ref().and_then(CalibrationSummary::unfit));
+        }
         worst_first(&mut problems);
         let store = self.store.as_ref().map(|store| store.describe());
         let ranking = if fleet.is_some() { self.ranking().await } else { None };
-        let report = StatusReport { as_of: now, problems, store, fleet, ranking, daemon_status };
+        let calibrations = Some(calibrations);
+        let report =
+            StatusReport { as_of: now, problems, store, fleet, ranking, calibrations, daemon_status };
         StatusSnapshot { report, exit }
     }
 
@@ -111,6 +124,28 @@ impl<'a> StatusReader<'a> {
         let counted_at = rankings.iter().map(|ranking| ranking.counted_at).max()?;
         let lanes = rankings.into_iter().flat_map(Vec::<LaneRanking>::from).collect();
         Some(RankingReport { counted_at, lanes })
+    }
+
+    /// The newest calibrations: of this host from its state directory, else from the store, if that answered with its
+    /// `fleet`; of all hosts from the store, where bridges keep what their runners told.
+    async fn calibrations(&self, fleet: Option<&Fleet>, now: DateTime<Utc>) -> HostCalibrations {
+        let state_dir = self.context.settings.state_dir().ok();
+        let here = state_dir.and_then(|directory| kept::newest(&directory.value));
+        let Some((store, fleet)) = self.store.as_ref().zip(fleet) else {
+            return HostCalibrations { here: here.map(|kept| kept.summary()), hosts: None };
+        };
+        let here = match here {
+            Some(kept) => Some(kept),
+            None => store.calibrations(&calibrate::host(), 1).await.ok().and_then(|mut known| known.pop()),
+        };
+        let hosts = store.newest_calibrations(now - SHOWN).await.ok().map(|stored| {
+            let told = fleet.runners.iter().filter_map(|runner| runner.calibration.clone());
+            let recent = told.filter(|calibration| now - calibration.at <= SHOWN);
+            let mut hosts: Vec<_> = stored.iter().map(KeptCalibration::summary).chain(recent).collect();
+            hosts.sort_by(|one, other| one.host.cmp(&other.host));
+            hosts
+        });
+        HostCalibrations { here: here.map(|kept| kept.summary()), hosts }
     }
 
     fn is_bridge(&self) -> bool {

@@ -1,6 +1,7 @@
-//! Formats the state of measuring for people: problems first, then each provider, remote runners, the daemon, and the
-//! last report of every component. Pure: findings in, text out.
+//! Formats the state of measuring for people: problems first, then each provider, remote runners, places, calibrations,
+//! the daemon, and the last report of every component. Pure: findings in, text out.
 
+pub mod calibrations;
 pub mod json;
 pub mod live;
 pub mod places;
@@ -11,10 +12,12 @@ mod tests;
 use super::color::Paint;
 use super::list_report::{Column, ListReport};
 use super::{ReportView, row_fields, text, units};
+use crate::domain::daemon_status::calibration_problems;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, LaneReport, ProblemSeverity};
 use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
 use crate::domain::runner::{COMPONENT, RunnerState};
 use crate::domain::window::{ago, span};
+use calibrations::HostCalibrations;
 use chrono::{DateTime, Utc};
 use places::RankingReport;
 use serde_json::Value;
@@ -40,6 +43,8 @@ pub struct StatusReport {
     pub fleet: Option<Fleet>,
     /// How far lanes are from a place in the ranking, if a daemon or a command counted them.
     pub ranking: Option<RankingReport>,
+    /// How wrong the clocks of hosts are; `None` if nobody looked.
+    pub calibrations: Option<HostCalibrations>,
     /// The status file of this machine's daemon, if there is one.
     pub daemon_status: Option<DaemonStatus>,
 }
@@ -52,7 +57,8 @@ impl StatusReport {
             return self;
         }
         let wanted = |name: &String| providers.contains(name);
-        let mut kept = ["daemon", "store", "outbox"].map(str::to_owned).to_vec();
+        let mut kept =
+            ["daemon", "store", "outbox", calibration_problems::SUBJECT].map(str::to_owned).to_vec();
         if let Some(fleet) = &mut self.fleet {
             fleet.providers.retain(|state| wanted(&state.provider));
             fleet.runners.retain(|runner| runner.covers(providers));
@@ -101,11 +107,17 @@ pub fn screen(report: &StatusReport, view: &ReportView) -> String {
         providers(report, view),
         runners::lines(known, view, report.as_of),
         places::lines(report.ranking.as_ref(), view, report.as_of),
+        known_calibrations(report, view),
         daemon(report, view),
         heartbeats(report, view),
     ];
     let shown = parts.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+fn known_calibrations(report: &StatusReport, view: &ReportView) -> Vec<String> {
+    let known = report.calibrations.as_ref();
+    known.map(|known| calibrations::lines(known, view, report.as_of)).unwrap_or_default()
 }
 
 /// The problems alone, one per line.

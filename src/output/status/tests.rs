@@ -1,6 +1,7 @@
 //! Snapshots of the status, and checks of its document against the schema.
 
 use super::*;
+use crate::domain::calibration::{CalibrationSummary, fixtures as kept};
 use crate::domain::daemon_status::{LaneActivity, OutboxReport, ProblemKind, StoreReport, fixtures};
 use crate::domain::publication::{LaneCoverage, LaneRanking};
 use crate::domain::runner::RunnerKeyState;
@@ -144,8 +145,35 @@ fn report() -> StatusReport {
         store: Some("mongodb://db/llm-bench".to_owned()),
         fleet: Some(fleet),
         ranking: Some(ranking()),
+        calibrations: Some(calibrations()),
         daemon_status: Some(daemon_status),
     }
+}
+
+fn calibrated(host: &str, minutes: i64, may_publish: bool) -> CalibrationSummary {
+    kept::kept(&format!("01J{minutes}"), host, now() - TimeDelta::minutes(minutes), may_publish).summary()
+}
+
+fn calibrations() -> HostCalibrations {
+    let here = calibrated("bench-1", 200, true);
+    let unnamed =
+        CalibrationSummary { ttft_error_p99: None, streams: None, ..calibrated("old", 9_000, true) };
+    let hosts = vec![here.clone(), calibrated("n\u{1b}[31mew\n", 90, false), unnamed];
+    HostCalibrations { here: Some(here), hosts: Some(hosts) }
+}
+
+#[test]
+fn what_is_missing_of_this_host_is_told_with_the_command_that_mends_it() {
+    let last = |here: Option<CalibrationSummary>| {
+        let known = HostCalibrations { here, hosts: None };
+        calibrations::lines(&known, &view(140, false, false), now()).pop().unwrap()
+    };
+    let never = "This host was never calibrated, so nobody knows how wrong its figures are: llmbench calibrate --short";
+    assert_eq!(last(None), never);
+    let old = "The calibration of this host is old: llmbench calibrate --short";
+    assert_eq!(last(Some(calibrated("h", 5_000, true))), old);
+    assert!(last(Some(calibrated("h", 5_000, false))).contains("+8.00 ms  no "));
+    assert!(last(Some(calibrated("h", 50, true))).contains("+0.21 ms  +0.42 ms  yes"));
 }
 
 /// A lane with samples at these distances from each other, in minutes.
@@ -233,8 +261,9 @@ fn reasons_are_one_line_each() {
 fn programs_get_what_the_schema_says() {
     let schema: Value =
         serde_json::from_str(include_str!("../../../docs/schema/status.schema.json")).unwrap();
-    let dark = StatusReport { fleet: None, store: None, ..report() };
-    let bare = StatusReport { daemon_status: None, problems: Vec::new(), ..report() };
+    let dark = HostCalibrations { here: None, hosts: None };
+    let dark = StatusReport { fleet: None, store: None, calibrations: Some(dark), ..report() };
+    let bare = StatusReport { daemon_status: None, problems: Vec::new(), calibrations: None, ..report() };
     let documents = [
         json::document(&report()),
         json::document(&dark),
@@ -265,6 +294,9 @@ proptest! {
             fleet.heartbeats[2].details = json!({ &*name: name });
         }
         odd.problems[0].sentence.clone_from(&name);
+        if let Some(here) = odd.calibrations.as_mut().and_then(|known| known.here.as_mut()) {
+            here.host.clone_from(&name);
+        }
         for line in screen(&odd, &view(columns, false, false)).lines() {
             prop_assert!(text::width(line) <= columns, "{line:?}");
             prop_assert!(!line.contains(char::is_control), "{line:?}");

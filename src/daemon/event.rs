@@ -110,6 +110,25 @@ pub enum DaemonEvent {
         /// Names of the checks that could not read their data.
         blind: Vec<String>,
     },
+    /// The host was calibrated.
+    Calibrated {
+        /// Id of the calibration, which rows name from now on.
+        id: String,
+        may_publish: bool,
+        /// The verdict in a sentence.
+        verdict: String,
+    },
+    /// There was no quiet moment for a calibration that is due: lanes begin nothing until it was made.
+    CalibrationOverdue {
+        /// Time for which a quiet moment was waited for.
+        waited: Duration,
+    },
+    /// The host could not be calibrated.
+    CalibrationFailed {
+        why: String,
+        /// Pause before the next try.
+        again: Duration,
+    },
     /// The daemon was asked to stop and begins no new calls.
     Stopping {
         /// Number of measurements that still run.

@@ -83,6 +83,8 @@ pub struct DaemonConfig {
     pub quarantine: QuarantineConfig,
     /// Time of day (UTC) at which providers' lists are read; `None` for never.
     pub discovery: Option<NaiveTime>,
+    /// True if the daemon calibrates its host once a day.
+    pub calibrate: bool,
     /// Cadences of profiles with a cadence of their own, by id.
     pub by_profile: BTreeMap<String, u32>,
     pub by_provider: BTreeMap<String, ProviderOverrides>,
@@ -109,6 +111,7 @@ impl Default for DaemonConfig {
             admission: AdmissionConfig::default(),
             quarantine: QuarantineConfig::default(),
             discovery: NaiveTime::from_hms_opt(7, 0, 0),
+            calibrate: true,
             by_profile: BTreeMap::new(),
             by_provider: BTreeMap::new(),
             by_model: BTreeMap::new(),

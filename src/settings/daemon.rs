@@ -110,6 +110,7 @@ pub(super) fn daemon_config(given: &DaemonInputs<'_>) -> Result<DaemonConfig, Se
         admission: given.admission()?,
         quarantine: given.quarantine()?,
         discovery: given.discovery(standard.discovery)?,
+        calibrate: given.calibrate(standard.calibrate)?,
         by_profile: given.by_profile()?,
         by_provider: given.by_provider()?,
         by_model: given.by_model()?,
@@ -218,6 +219,19 @@ impl DaemonInputs<'_> {
                     ),
                 )
             }),
+        }
+    }
+
+    /// True for `daily`.
+    fn calibrate(&self, default: bool) -> Result<bool, SettingsError> {
+        match self.file.daemon.calibrate.as_deref() {
+            None => Ok(default),
+            Some("daily") => Ok(true),
+            Some("never") => Ok(false),
+            Some(text) => {
+                let text = text.escape_debug();
+                Err(self.wrong("", &format!("calibrate is `{text}`: write \"daily\" or \"never\"")))
+            }
         }
     }
 

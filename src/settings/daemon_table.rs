@@ -44,6 +44,8 @@ pub struct DaemonTable {
     pub listen: Option<String>,
     /// Time of day at which providers' lists are read: `07:00` (UTC), or `off`.
     pub discovery: Option<String>,
+    /// How often the daemon calibrates its host: `daily` or `never`.
+    pub calibrate: Option<String>,
     pub profiles: BTreeMap<String, DaemonProfile>,
     pub providers: BTreeMap<String, DaemonProvider>,
     /// `[daemon.models."PROVIDER:MODEL_ID"]`, by `PROVIDER:MODEL_ID`.

@@ -130,6 +130,7 @@ pub(super) fn general(daemon_config: &DaemonConfig) -> Vec<(&'static str, &'stat
     let span = |time: TimeDelta| time.num_seconds().to_string();
     let discovery =
         daemon_config.discovery.map_or_else(|| "off".to_owned(), |at| at.format("%H:%M").to_string());
+    let calibrate = if daemon_config.calibrate { "daily" } else { "never" };
     let (admission, quarantine) = (&daemon_config.admission, &daemon_config.quarantine);
     vec![
         ("vantage", LLMBENCH_VANTAGE, daemon_config.vantage.clone()),
@@ -147,6 +148,7 @@ pub(super) fn general(daemon_config: &DaemonConfig) -> Vec<(&'static str, &'stat
         ("store_wait", "", seconds(daemon_config.store_wait)),
         ("catalogue_max_age", "", seconds(daemon_config.catalogue_max_age)),
         ("discovery", "", discovery),
+        ("calibrate", "", calibrate.to_owned()),
         ("admission.enabled", "", admission.enabled.to_string()),
         ("admission.successes", "", admission.successes.to_string()),
         ("admission.apart", "", span(admission.apart)),

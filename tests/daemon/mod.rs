@@ -2,6 +2,7 @@
 //! does to others, and two daemons on one catalog.
 
 mod cadence;
+mod calibrated;
 mod clocks;
 mod fleet;
 mod health;

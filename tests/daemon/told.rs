@@ -16,7 +16,7 @@ fn world(configuration: &str) -> World {
     World::new(&[&format!("alpha:{QUICK}")], configuration)
 }
 
-fn lines(said: &str) -> Vec<Value> {
+pub fn lines(said: &str) -> Vec<Value> {
     said.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
         .collect()

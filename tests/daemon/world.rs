@@ -79,6 +79,11 @@ impl World {
         command
     }
 
+    /// The store's URL.
+    pub fn url(&self) -> &str {
+        &self.store
+    }
+
     /// What another command on the same store says.
     pub fn said(&self, arguments: &[&str]) -> String {
         let mut command = self.home.llmbench(arguments);

@@ -1,5 +1,6 @@
 //! `llmbench daemon`: joins the daemon with settings, keys, store and signals, and reports the reason of its end.
 
+mod daily_calibration;
 mod discovery;
 mod dry_run;
 mod listing;
@@ -13,6 +14,7 @@ use crate::commands::bridge;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::daemon::calibration_gate::CalibrationGate;
 use crate::daemon::catalog_cache::CatalogCache;
 use crate::daemon::clock::DaemonClock;
 use crate::daemon::engine::{self, DaemonSetup, ShutdownReport};
@@ -31,6 +33,7 @@ use crate::output::terminal::{Terminal, TerminalEnv};
 use crate::settings::python_runner::PythonNote;
 use crate::storage::{StoreError, prepare_private_dir};
 use crate::wire::fd_table;
+use daily_calibration::DailyCalibration;
 use log_setup::LogSetup;
 use monitoring_endpoints::MonitoringEndpoints;
 use provider_clients::clients;
@@ -139,7 +142,9 @@ async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Resu
     let hearing = endpoints.hear(&events, heard.clone());
     let (store, vantage) = (store_handle.name(), &daemon_config.vantage);
     info!("measuring for {store} at vantage {vantage}, state in {}", state_dir.display());
-    let _beside = beside(args, &clients.context, &store_handle, &events, &endpoints, &interrupt.stop);
+    let gate = Arc::default();
+    let _beside =
+        beside(args, &clients.context, (&store_handle, &gate), &events, &endpoints, &interrupt.stop);
     let wait = daemon_config.store_wait;
     let setup = DaemonSetup {
         daemon_config,
@@ -148,7 +153,7 @@ async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Resu
         store_handle: Arc::clone(&store_handle),
         outbox,
         clients,
-        gate: Arc::default(),
+        gate,
         state_dir: state_dir.clone(),
         events,
         liveness: Arc::clone(&endpoints.liveness),
@@ -201,7 +206,7 @@ fn passed(stopped: ShutdownReport, store_handle: &StoreHandle, wait: Duration) -
 fn beside(
     args: &DaemonArgs,
     context: &Arc<Context>,
-    store_handle: &Arc<StoreHandle>,
+    (store_handle, gate): (&Arc<StoreHandle>, &Arc<CalibrationGate>),
     events: &EventBus,
     endpoints: &MonitoringEndpoints,
     stop: &CancellationToken,
@@ -210,6 +215,14 @@ fn beside(
     if args.once {
         return beside;
     }
+    let daily = DailyCalibration {
+        context: Arc::clone(context),
+        store_handle: Arc::clone(store_handle),
+        gate: Arc::clone(gate),
+        events: events.clone(),
+        stop: stop.clone(),
+    };
+    beside.spawn(daily.run());
     let daemon_config = context.settings.daemon_config.clone();
     if let Some(at) = daemon_config.discovery {
         beside.spawn(discovery::run(Arc::clone(context), Arc::clone(store_handle), at, stop.clone()));

@@ -43,6 +43,21 @@ pub fn tell(event: &DaemonEvent) {
         DaemonEvent::Checked { violated, blind } => {
             warn!(violated = violated.join(" "), could_not_look = blind.join(" "), "self-checks");
         }
+        DaemonEvent::Calibrated { id, may_publish: true, verdict } => info!(id, verdict, "calibrated"),
+        DaemonEvent::Calibrated { id, may_publish: false, verdict } => {
+            warn!(id, verdict, "calibrated: TROUBLESHOOTING.md, \"This host should not publish\"");
+        }
+        DaemonEvent::CalibrationOverdue { waited } => {
+            let waited_seconds = waited.as_secs_f64();
+            warn!(
+                waited_seconds,
+                "no quiet moment for the calibration of this host: no new calls until it is made"
+            );
+        }
+        DaemonEvent::CalibrationFailed { why, again } => {
+            let again_seconds = again.as_secs_f64();
+            warn!(why, again_seconds, "this host could not be calibrated");
+        }
         DaemonEvent::Stopping { running } => info!(running, "stopping: no new calls"),
         DaemonEvent::Stopped { measured, failed, given_up, sent, waiting } => {
             let all = measured + failed;

@@ -21,6 +21,10 @@ fn everything_has_a_default() {
     let found = settle("", &[], &DaemonFlags::default()).unwrap();
     let off = settle("[daemon]\ndiscovery = 'off'", &[], &DaemonFlags::default()).unwrap();
     assert_eq!((found.discovery, off.discovery), (NaiveTime::from_hms_opt(7, 0, 0), None));
+    let calibrate = |word: &str| {
+        settle(&format!("[daemon]\ncalibrate = '{word}'"), &[], &DaemonFlags::default()).unwrap().calibrate
+    };
+    assert!(found.calibrate && calibrate("daily") && !calibrate("never"));
     assert_eq!(
         found,
         DaemonConfig { profiles: vec!["cloud-default-v1".to_owned()], ..DaemonConfig::default() }
@@ -115,6 +119,7 @@ fn mistakes_are_named_with_their_place() {
         ("[daemon]\nask = []", "ask names no profile"),
         ("[daemon]\ndiscovery = 'noon'", "[daemon]: discovery is `noon`: write a time of day"),
         ("[daemon]\ndiscovery = '25:00'", "discovery is `25:00`"),
+        ("[daemon]\ncalibrate = 'hourly'", "[daemon]: calibrate is `hourly`: write \"daily\" or \"never\""),
         ("[daemon.providers.grok]", "[daemon.providers.grok]: unknown provider"),
         ("[daemon.providers.groq]\ninput_price = 1.0", "input_price and output_price belong together"),
         ("[daemon.models.gpt]\ncadence = 9", "no provider in `gpt`"),

@@ -137,7 +137,7 @@ enum DoctorCheck {
     Host(Box<providers::HostCheck>),
     Aws(Box<aws::AwsCheck>),
     Google(Box<google::GoogleCheck>),
-    State(state::StateDirCheck),
+    State(Box<state::StateDirCheck>),
 }
 
 struct DoctorResults {
@@ -155,7 +155,7 @@ impl DoctorResults {
             DoctorCheck::Host(check) => self.hosts.push(*check),
             DoctorCheck::Aws(check) => self.aws = Some(*check),
             DoctorCheck::Google(check) => self.google = Some(*check),
-            DoctorCheck::State(check) => self.state = check,
+            DoctorCheck::State(check) => self.state = *check,
         }
     }
 }
@@ -175,7 +175,7 @@ impl CheckContext {
         let (context, now) = (Arc::clone(&self.context), self.now);
         tasks.start("store", async move { DoctorCheck::Store(store::look(context, now).await) });
         let context = Arc::clone(&self.context);
-        tasks.start("state", async move { DoctorCheck::State(state::look(&context)) });
+        tasks.start("state", async move { DoctorCheck::State(Box::new(state::look(&context))) });
         let (first, later): (Vec<&Host>, Vec<&Host>) =
             wanted.iter().partition(|host| !unnamed || self.context.settings.is_configured(host));
         first.into_iter().for_each(|host| self.start(host, &mut tasks));

@@ -43,6 +43,26 @@ pub fn tell(event: &DaemonEvent) {
         DaemonEvent::Checked { violated, blind } => {
             warn!(violated = violated.join(" "), could_not_look = blind.join(" "), "self-checks");
         }
+        DaemonEvent::Calibrated { .. }
+        | DaemonEvent::CalibrationOverdue { .. }
+        | DaemonEvent::CalibrationFailed { .. } => calibration(event),
+        DaemonEvent::Stopping { running } => info!(running, "stopping: no new calls"),
+        DaemonEvent::Stopped { measured, failed, given_up, sent, waiting } => {
+            let all = measured + failed;
+            info!(
+                measured,
+                failed,
+                given_up,
+                sent,
+                waiting,
+                "stopped: {all} measured ({failed} failed), {given_up} given up, {sent} rows sent at the end, {waiting} wait in the outbox"
+            );
+        }
+    }
+}
+
+fn calibration(event: &DaemonEvent) {
+    match event {
         DaemonEvent::Calibrated { id, may_publish: true, verdict } => info!(id, verdict, "calibrated"),
         DaemonEvent::Calibrated { id, may_publish: false, verdict } => {
             warn!(id, verdict, "calibrated: TROUBLESHOOTING.md, \"This host should not publish\"");
@@ -58,18 +78,7 @@ pub fn tell(event: &DaemonEvent) {
             let again_seconds = again.as_secs_f64();
             warn!(why, again_seconds, "this host could not be calibrated");
         }
-        DaemonEvent::Stopping { running } => info!(running, "stopping: no new calls"),
-        DaemonEvent::Stopped { measured, failed, given_up, sent, waiting } => {
-            let all = measured + failed;
-            info!(
-                measured,
-                failed,
-                given_up,
-                sent,
-                waiting,
-                "stopped: {all} measured ({failed} failed), {given_up} given up, {sent} rows sent at the end, {waiting} wait in the outbox"
-            );
-        }
+        _ => {}
     }
 }
 

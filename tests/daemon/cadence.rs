@@ -73,7 +73,8 @@ fn a_killed_process_leaves_a_row_that_says_so() {
 
 #[test]
 fn the_slot_of_a_killed_process_is_taken_up_by_the_next_at_once() {
-    let world = World::new(&["alpha:steady-ttft3000-gap1-n4"], "[daemon]\ncadence = 86400\ndeadline = 600.0");
+    // Longer than from one pulse to the next, so that a busy machine shows it, too.
+    let world = World::new(&["alpha:steady-ttft9000-gap1-n4"], "[daemon]\ncadence = 86400\ndeadline = 600.0");
     let daemon = measuring(&world);
     daemon.kill();
     let next = world.start(&[]);

@@ -142,3 +142,34 @@ fn a_daemon_that_cannot_calibrate_says_so_and_measures_on() {
     assert_eq!(newest(&world)["id"], "01A");
     assert_eq!(daemon.stop().0, 0);
 }
+
+/// The processes that a process has started and that run.
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn a_daemon_that_is_stopped_ends_its_calibration_and_keeps_the_one_before_or_a_whole_one() {
+    let world = World::new(&[&format!("alpha:{QUICK}")], ONCE);
+    calibrated(&world, "01A", 25, true);
+    let daemon = world.logged(&[]);
+    let pid = daemon.child.id();
+    let mut simulator = None;
+    until("it calibrates", || {
+        simulator = children(pid).pop();
+        simulator.is_some()
+    });
+    let (code, log) = daemon.stop();
+    assert_eq!(code, 0, "{log}");
+    assert!(!log.contains("could not be calibrated"), "{log}");
+    let stat = format!("/proc/{}/stat", simulator.unwrap());
+    // Where nobody collects orphans, an ended one stays as a zombie.
+    until("the simulator has ended with it", || {
+        fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
+    });
+    assert!(newest(&world)["id"].is_string());
+}

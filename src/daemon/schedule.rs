@@ -179,9 +179,13 @@ pub enum DueTime {
 /// The time of a series' turn, seen from `now`.
 pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> DueTime {
     let starts_at = slot::starts_at(now, plan.cadence_seconds);
-    let known = turn.slot_at.filter(|slot_at| !clock_skew::is_ahead(*slot_at, now));
     // An end in the future was recorded under a clock that was ahead.
     let finished_at = turn.finished_at.filter(|at| *at <= now);
+    // So was a slot that begins after the end of its own measurement.
+    let is_odd = |slot_at: DateTime<Utc>| {
+        turn.settled && finished_at.is_some_and(|at| clock_skew::is_ahead(slot_at, at))
+    };
+    let known = turn.slot_at.filter(|slot_at| !clock_skew::is_ahead(*slot_at, now) && !is_odd(*slot_at));
     let next_slot = |slot_at: DateTime<Utc>| slot_at + plan.cadence();
     let opens_at = match known {
         // The clock went back a little: a slot in the future is as complete as the present one.

@@ -212,20 +212,8 @@ proptest! {
         step in prop::sample::select(vec![-86_400_i64, -3600, -900, 900, 3600, 7200]),
         pause in 7_i64..40,
     ) {
-        let plan = plan("m", cadence, spread);
-        let (mut turn, mut worked, mut before) = (SeriesProgress::default(), Vec::new(), 0);
-        for real in (0..40_000).step_by(pause as usize) {
-            let ahead = if (set_after..set_after + right_after).contains(&real) { step } else { 0 };
-            if ahead != before {
-                turn.clock_moved(TimeDelta::seconds(ahead - before));
-                before = ahead;
-            }
-            let now = at(real + ahead);
-            if matches!(due(&plan, &turn, now), DueTime::Since(_)) {
-                worked.push(real);
-                turn.settle(slot(&plan, now).starts_at, now);
-            }
-        }
+        let clock = SetClock { set_after, right_after, step, pause };
+        let mut worked = clock.turns(&plan("m", cadence, spread));
         worked.push(40_000);
         let longest = worked.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
         // The step and the turn after it are each seen up to one look late.
@@ -233,6 +221,50 @@ proptest! {
         prop_assert!(longest <= most, "{longest} s without a turn, cadence {cadence} s: {worked:?}");
         let usual = 40_000 / i64::from(cadence) + 2;
         prop_assert!(worked.len() as i64 <= usual + 3, "{} turns in {usual} slots", worked.len());
+    }
+}
+
+/// A clock that is wrong by `step` for a while, all in seconds, and a daemon that looks at it every `pause`.
+struct SetClock {
+    set_after: i64,
+    right_after: i64,
+    step: i64,
+    pause: i64,
+}
+
+impl SetClock {
+    /// The real times of a series' turns.
+    fn turns(&self, plan: &SeriesSchedule) -> Vec<i64> {
+        let (mut turn, mut worked, mut before) = (SeriesProgress::default(), Vec::new(), 0);
+        for real in (0..40_000).step_by(self.pause as usize) {
+            let is_wrong = (self.set_after..self.set_after + self.right_after).contains(&real);
+            let ahead = if is_wrong { self.step } else { 0 };
+            if ahead != before {
+                turn.clock_moved(TimeDelta::seconds(ahead - before));
+                before = ahead;
+            }
+            let now = at(real + ahead);
+            if matches!(due(plan, &turn, now), DueTime::Since(_)) {
+                worked.push(real);
+                turn.settle(slot(plan, now).starts_at, now);
+            }
+        }
+        worked
+    }
+}
+
+/// A slot that was worked on while the clock was ahead is not the turn of the slot that really has its number.
+#[test]
+fn a_slot_of_a_wrong_clock_stands_for_no_later_one() {
+    for (cadence, clock) in [
+        (1756, SetClock { set_after: 161, right_after: 4370, step: 3600, pause: 8 }),
+        (3264, SetClock { set_after: 0, right_after: 3857, step: 7200, pause: 7 }),
+    ] {
+        for spread in 0..100 {
+            let worked = clock.turns(&plan("m", cadence, f64::from(spread) / 100.0));
+            let longest = worked.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+            assert!(longest <= 2 * i64::from(cadence), "{cadence}, {spread}: {worked:?}");
+        }
     }
 }
 

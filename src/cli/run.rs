@@ -51,7 +51,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What is asked")]
     pub no_cache_bust: bool,
 
-    /// Requests per model [default: 1, or without end with --duration]
+    /// Requests per model, pairs with --paired [default: 1, or without end with --duration]
     #[arg(short = 'n', long, value_name = "N", value_parser = values::at_least_one::<u64>, help_heading = "How much")]
     pub requests: Option<u64>,
     /// Requests in flight at once per provider; with --rate the most that may be [default: 1, with --rate 1000]
@@ -88,6 +88,10 @@ pub struct RunArgs {
     /// Connect anew inside the clock (the default, as in the published series)
     #[arg(long, help_heading = "How much")]
     pub cold: bool,
+    /// Make every request twice, over a new connection and over one that is open, in an order drawn by lot: the report says
+    /// what connecting costs, with an interval
+    #[arg(long, help_heading = "How much")]
+    pub paired: bool,
 
     /// Order of several models, side by side
     #[arg(long, value_enum, value_name = "BY", default_value_t = SortArg::Ttft, help_heading = "What comes out")]

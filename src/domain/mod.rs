@@ -26,6 +26,7 @@ pub mod name_rules;
 pub mod nearest;
 pub mod notice;
 pub mod outbox_rows;
+pub mod pair;
 pub mod profile;
 pub mod publication;
 pub mod redact;

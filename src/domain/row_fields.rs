@@ -178,7 +178,7 @@ const OUTCOMES: &[RowField] = &[
     text("reasoning_effort", "the effort that was sent").run().csv(50),
     text("validation_policy", "`visible_nonzero`: visible text came").run(),
     flag("visible_text_empty", "always false: a success has visible text").run(),
-    text("sample_role", "`published`, `manual`, or what `--role` said").run().failure(15).csv(8),
+    text("sample_role", "`published`, `manual`, `counterpart` (the warm half of a pair), or what `--role` said").run().failure(15).csv(8),
     text("benchmark_profile_id", "the profile; `custom` where flags changed the question").run().failure(14).csv(7),
     count("protocol_version", "version of the measuring rules").run(),
     text("attempt_group", "the attempts at one measurement").run().failure(16).csv(61),
@@ -227,6 +227,11 @@ const OUTCOMES: &[RowField] = &[
     count("definitions_version", "version of the figures' definitions: 2; rows without it have 1").run().csv(85),
     text("calibration_id", "the newest calibration of the host, from `llmbench calibrate`; null if there was none").run().csv(86),
     count("attempts_count", "requests of the measurement so far, under the Python runner's name").run(),
+    text("pair_id", "the pair of which the request is one half; null if it is of none").run().failure(54).csv(87),
+    count("pair_position", "1 for the first request of the pair, 2 for the second; null if it is of none")
+        .run()
+        .failure(55)
+        .csv(88),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),

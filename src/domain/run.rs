@@ -238,6 +238,12 @@ pub struct Run {
     /// Requests of this measurement so far, under the Python runner's name.
     #[serde(default)]
     pub attempts_count: u32,
+    /// The pair of which the request is one half; null if it is of none.
+    #[serde(default)]
+    pub pair_id: Option<String>,
+    /// 1 for the first request of the pair, 2 for the second.
+    #[serde(default)]
+    pub pair_position: Option<u32>,
     /// Adaptations applied to this request (`omit_temperature`, …).
     pub adaptations: Vec<String>,
     /// The router that carried the request; null for direct providers.

@@ -7,6 +7,7 @@
 
 use crate::domain::{CachedInput, FailureKind, ModelRef, Outcome, Run};
 use crate::measure::metrics::{METRIC_COUNT, METRICS, Metric};
+use crate::measure::paired::{HalfTtft, PairTally};
 use crate::measure::report::{DISTINCT, FailureGroup, MetricSamples, ModelReport, RunLabels};
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,6 +32,19 @@ impl OutcomeCollector {
     pub fn add(&mut self, model: &ModelRef, outcome: &Outcome) {
         let place = self.place(model.clone());
         self.tallies[place].add(outcome);
+    }
+
+    /// Adds the outcome of a pair's warm half. Requests count whatever their connection, but a model's figures are those
+    /// of its cold requests: the warm one is in the figures of its pair alone.
+    pub fn add_counterpart(&mut self, model: &ModelRef, outcome: &Outcome) {
+        let place = self.place(model.clone());
+        self.tallies[place].add_counterpart(outcome);
+    }
+
+    /// Adds a pair whose halves were added.
+    pub fn add_pair(&mut self, model: &ModelRef, cold: HalfTtft, warm: HalfTtft, cold_first: bool) {
+        let place = self.place(model.clone());
+        self.tallies[place].pairs.get_or_insert_default().add(cold, warm, cold_first);
     }
 
     /// Returns the reports, one per model.
@@ -82,6 +96,9 @@ struct ModelAccumulator {
     model: ModelRef,
     sound: SamplePool,
     suspect: SamplePool,
+    /// Successes of warm halves, and the suspect ones among them.
+    counterparts: (u64, u64),
+    pairs: Option<PairTally>,
     failures: BTreeMap<FailureKind, FailureGroup>,
     cached_input: CachedInput,
     labels: RunLabels,
@@ -93,6 +110,8 @@ impl ModelAccumulator {
             model,
             sound: SamplePool::default(),
             suspect: SamplePool::default(),
+            counterparts: (0, 0),
+            pairs: None,
             failures: BTreeMap::new(),
             cached_input: CachedInput::default(),
             labels: RunLabels::default(),
@@ -106,15 +125,30 @@ impl ModelAccumulator {
                 self.suspect.add(run, |metric| metric.leaves_out(&run.quality));
                 let pool = if run.quality.suspect { &mut self.suspect } else { &mut self.sound };
                 pool.count(run);
-                self.cached_input.add(&run.tokens);
-                self.labels.add(run);
+                self.note(run);
             }
             Outcome::Failure(failure) => self.failures.entry(failure.error_kind).or_default().add(failure),
         }
     }
 
+    fn add_counterpart(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Success(run) => {
+                self.counterparts.0 += 1;
+                self.counterparts.1 += u64::from(run.quality.suspect);
+                self.note(run);
+            }
+            Outcome::Failure(failure) => self.failures.entry(failure.error_kind).or_default().add(failure),
+        }
+    }
+
+    fn note(&mut self, run: &Run) {
+        self.cached_input.add(&run.tokens);
+        self.labels.add(run);
+    }
+
     fn finish(self) -> ModelReport {
-        let (successes, suspects) = (self.sound.runs + self.suspect.runs, self.suspect.runs);
+        let suspects = self.suspect.runs;
         let (mut samples, mut timing) = (self.sound.samples, self.sound.provider_timing);
         let mut figures_are_suspect = false;
         if self.sound.runs == 0 && suspects > 0 {
@@ -128,8 +162,8 @@ impl ModelAccumulator {
         }
         ModelReport {
             model: self.model,
-            successes,
-            suspects,
+            successes: self.sound.runs + suspects + self.counterparts.0,
+            suspects: suspects + self.counterparts.1,
             figures_are_suspect,
             failures: self.failures,
             figures: samples.into_iter().map(MetricSamples::new).collect(),
@@ -139,6 +173,7 @@ impl ModelAccumulator {
                 .collect(),
             cached_input: self.cached_input,
             labels: self.labels,
+            pairs: self.pairs.map(PairTally::report),
         }
     }
 }
@@ -182,6 +217,24 @@ mod tests {
         assert_eq!(only.figure("ttft").unwrap().sorted, [5.0, 5.0]);
         assert!(only.figures_are_suspect);
         assert_eq!(only.labels.suspect_reason["the loop was late"], 2);
+    }
+
+    #[test]
+    fn figures_are_those_of_cold_halves_and_counts_those_of_both() {
+        let model = ModelRef::new("groq", "m");
+        let mut collector = OutcomeCollector::expecting([&model]);
+        collector.add(&model, &success(run("groq", "m", 0.3)));
+        collector.add_counterpart(&model, &success(run("groq", "m", 0.2)));
+        collector.add_pair(&model, HalfTtft::Sound(0.3), HalfTtft::Sound(0.2), true);
+        collector.add(&model, &success(run("groq", "m", 0.4)));
+        collector.add_counterpart(&model, &failure("groq", "m", FailureKind::Timeout, "late"));
+        collector.add_pair(&model, HalfTtft::Sound(0.4), HalfTtft::Missing, false);
+        let report = collector.finish().remove(0);
+        assert_eq!((report.successes, report.failed()), (3, 1));
+        assert_eq!(report.figure("ttft").unwrap().sorted, [0.3, 0.4]);
+        let pairs = report.pairs.unwrap();
+        assert_eq!((pairs.difference.sorted.len(), pairs.incomplete, pairs.cold_first), (1, 1, 1));
+        assert_eq!(report_of(&model, &[success(run("groq", "m", 0.3))]).pairs, None);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! attempt without it. Joins the measuring thread, the decode thread and the pure parts; stores nothing.
 
 use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
+use crate::domain::pair::PairHalf;
 use crate::domain::redact::Redactor;
-use crate::domain::run::Outcome;
+use crate::domain::run::{Connection, Outcome};
 use crate::domain::{GenerationRequest, ModelRef, Profile};
 use crate::measure::clock_thread::{ClockThread, ExchangeJob};
 use crate::measure::decode_thread::DecodeThread;
@@ -41,6 +42,14 @@ pub struct RequestSpec {
     pub limits: ExchangeLimits,
     /// Uses a connection that is open before the clock starts.
     pub warm: bool,
+}
+
+impl RequestSpec {
+    /// The same request as one half of a pair.
+    pub fn half(&self, half: &PairHalf) -> Self {
+        let (role, warm) = (half.role(&self.role).to_owned(), half.connection == Connection::Warm);
+        Self { role, warm, ..self.clone() }
+    }
 }
 
 /// One attempt of a measurement.

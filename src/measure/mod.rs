@@ -15,6 +15,7 @@ pub mod load;
 pub mod measurer;
 pub mod metrics;
 pub mod outcome_row;
+pub mod paired;
 pub mod plausibility;
 pub mod quality;
 pub mod receipt;

@@ -104,6 +104,9 @@ pub fn run(
         attempt_group: attempt.group.clone(),
         attempt: attempt.number,
         attempts_count: attempt.number,
+        // Whoever makes pairs names them afterwards.
+        pair_id: None,
+        pair_position: None,
         adaptations: attempt.adaptations.clone(),
         transport_provider: attempt.endpoint.transport_provider.clone(),
         observed_provider: answer.observed_provider,
@@ -217,6 +220,8 @@ fn failure_extra(
         "route_endpoint_tag": attempt.endpoint.tag,
         "quantization": attempt.endpoint.quantization,
         "measured_by": measured_by(),
+        "pair_id": null,
+        "pair_position": null,
     }));
     let Some(recording) = recording else { return extra };
     let quality = quality::of(recording, answer);

@@ -1,9 +1,9 @@
 //! The result of one invocation: per model the figures of its successes, and separately its failures.
 //! `measure::collect` folds outcomes into it; `output` displays it.
 
-use crate::domain::run::Connection;
 use crate::domain::{CachedInput, Failure, FailureKind, FailureStage, ModelRef, Run};
 use crate::measure::metrics::position;
+use crate::measure::paired::PairReport;
 use crate::measure::stats::SummaryStats;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -12,6 +12,18 @@ use std::collections::BTreeMap;
 /// Different words or messages that a tally keeps; the rest is counted together.
 pub(super) const DISTINCT: usize = 16;
 
+/// The connections that requests were to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestedConnection {
+    /// Each one opened within the measured time.
+    Cold,
+    /// Opened before.
+    Warm,
+    /// Both in turn; figures are those of the cold ones.
+    Paired,
+}
+
 /// Parameters shared by every model's requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunParameters {
@@ -19,14 +31,14 @@ pub struct RunParameters {
     pub profile: String,
     /// The profile's output budget, tokens.
     pub max_output_tokens: u32,
-    pub connection: Connection,
+    pub connection: RequestedConnection,
     /// The most requests in flight at once.
     pub concurrency: Option<u32>,
     /// Requests per second of an open loop; `None` in a closed one.
     pub rate: Option<f64>,
 }
 
-/// Totals of the load.
+/// Totals of the load. Pairs count as one request here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct LoadReport {
     /// Requests that were planned; `None` if only a duration was.
@@ -161,6 +173,8 @@ pub struct ModelReport {
     pub provider_timing: BTreeMap<String, SummaryStats>,
     pub cached_input: CachedInput,
     pub labels: RunLabels,
+    /// The pairs; `None` if requests were not made in pairs.
+    pub pairs: Option<PairReport>,
 }
 
 impl ModelReport {

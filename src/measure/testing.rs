@@ -4,7 +4,7 @@ use crate::domain::failure::{Failure, fingerprint, normalize};
 use crate::domain::run::{Connection, ConnectionInfo, Phases, Quality, Speeds, StreamShape, Tokens};
 use crate::domain::{FailureKind, FailureStage, ModelRef, Outcome, Run};
 use crate::measure::collect::OutcomeCollector;
-use crate::measure::report::{LoadReport, ModelReport, Report, RunParameters};
+use crate::measure::report::{LoadReport, ModelReport, Report, RequestedConnection, RunParameters};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, json};
 
@@ -53,6 +53,8 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         attempt_group: "01K3BV8Q5V0000000000000000".into(),
         attempt: 1,
         attempts_count: 1,
+        pair_id: None,
+        pair_position: None,
         adaptations: Vec::new(),
         transport_provider: None,
         observed_provider: None,
@@ -182,7 +184,7 @@ pub fn report() -> Report {
         asked: RunParameters {
             profile: "cloud-default-v1".into(),
             max_output_tokens: 64,
-            connection: Connection::Cold,
+            connection: RequestedConnection::Cold,
             concurrency: Some(4),
             rate: Some(2.0),
         },

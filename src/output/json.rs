@@ -2,6 +2,7 @@
 //! times are RFC 3339 in UTC, unknown values are null and never missing. Keys are only ever added under one schema
 //! name.
 
+use super::pairs;
 pub use crate::domain::timestamp::{instant, maybe_instant, time};
 use crate::measure::gate::GateResult;
 use crate::measure::metrics::{METRICS, Metric, MetricSection};
@@ -54,6 +55,7 @@ fn model(report: &ModelReport) -> Value {
         "provider_timing": timing,
         "cached_input": report.cached_input,
         "labels": report.labels,
+        "pairs": report.pairs.as_ref().map(pairs::document),
     })
 }
 
@@ -72,7 +74,7 @@ fn metric(metric: &Metric, figure: &MetricSamples) -> Value {
 }
 
 /// Every field, null without samples; `n` is 0 then.
-fn summary(summary: Option<&SummaryStats>) -> Map<String, Value> {
+pub(super) fn summary(summary: Option<&SummaryStats>) -> Map<String, Value> {
     let of = |read: fn(&SummaryStats) -> f64| json!(summary.map(read));
     let fields = [
         ("n", json!(summary.map_or(0, |summary| summary.n))),

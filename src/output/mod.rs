@@ -26,6 +26,7 @@ pub mod models;
 mod models_snapshots;
 pub mod ndjson;
 pub mod outbox;
+pub mod pairs;
 pub mod picker;
 pub mod print;
 pub mod progress;

@@ -3,11 +3,10 @@
 
 use super::side_by_side::{self, Sort};
 use super::view::ReportView;
-use super::{chart, failures, table, text, units};
-use crate::domain::run::Connection;
+use super::{chart, failures, pairs, table, text, units};
 use crate::measure::gate::{GateResult, GateSubject, GateVerdict};
 use crate::measure::metrics::Unit;
-use crate::measure::report::{LoadReport, Report};
+use crate::measure::report::{LoadReport, Report, RequestedConnection};
 use crate::measure::stats::Statistic;
 use chrono::{DateTime, FixedOffset, Utc};
 
@@ -23,6 +22,7 @@ pub fn report(report: &Report, checked: &[GateResult], sort: Sort, view: &Report
         header(report, view),
         side_by_side::lines(&report.models, sort, view),
         table::lines(&report.models, view),
+        titled("Cold and warm, in pairs", pair_lines(report, view)),
         titled("Distributions", chart::lines(&report.models, view)),
         titled("Failures", failures::lines(&report.models, view)),
         titled("Gates", gates(checked, view)),
@@ -45,17 +45,24 @@ fn header(report: &Report, view: &ReportView) -> Vec<String> {
         format!("profile {}", text::escape(&asked.profile)),
         format!("at most {} tokens", asked.max_output_tokens),
         match asked.connection {
-            Connection::Cold => "a new connection each".to_owned(),
-            Connection::Warm => "open connections".to_owned(),
+            RequestedConnection::Cold => "a new connection each".to_owned(),
+            RequestedConnection::Warm => "open connections".to_owned(),
+            RequestedConnection::Paired => "a new and an open connection in turn".to_owned(),
         },
     ];
     words.extend(asked.concurrency.map(|most| format!("concurrency {most}")));
     words.extend(asked.rate.map(|rate| format!("{} requests/s", units::count(rate))));
     let mut lines = view.wrap(&words.join(", "));
-    if let Some(line) = load(&report.load, unicode) {
+    let unit = if asked.connection == RequestedConnection::Paired { "pairs" } else { "requests" };
+    if let Some(line) = load(&report.load, unit, unicode) {
         lines.extend(view.wrap(&line).iter().map(|line| view.paint().doubtful(line)));
     }
     lines
+}
+
+fn pair_lines(report: &Report, view: &ReportView) -> Vec<String> {
+    let models = report.models.iter().filter_map(|one| Some((&one.model, one.pairs.as_ref()?)));
+    pairs::lines(models, view)
 }
 
 /// A time for people: local, with its offset.
@@ -64,10 +71,10 @@ pub fn time(at: DateTime<Utc>, zone: FixedOffset) -> String {
 }
 
 /// The deviations from the planned load; `None` without any.
-fn load(load: &LoadReport, unicode: bool) -> Option<String> {
+fn load(load: &LoadReport, unit: &str, unicode: bool) -> Option<String> {
     let mut words = Vec::new();
     if let Some(planned) = load.planned.filter(|planned| *planned != load.started) {
-        words.push(format!("{} of {planned} requests started", load.started));
+        words.push(format!("{} of {planned} {unit} started", load.started));
     }
     if let (Some(asked), Some(reached)) = (load.rate_requested, load.rate_achieved) {
         words.push(format!(

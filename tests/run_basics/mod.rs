@@ -2,5 +2,6 @@
 
 mod load;
 mod output;
+mod pairs;
 mod question;
 mod selection;

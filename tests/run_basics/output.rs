@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 
 #[path = "../../src/output/schema_check.rs"]
-mod schema_check;
+pub mod schema_check;
 
 #[test]
 fn a_run_is_a_table_and_a_row() {

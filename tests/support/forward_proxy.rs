@@ -6,12 +6,15 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy)]
 pub enum Manner {
     /// It is connected.
     Through,
+    /// It is connected after this long, so that connecting has a price.
+    Late(Duration),
     /// It is answered with these bytes and closed.
     Answer(&'static str),
     /// It is closed without an answer.
@@ -69,6 +72,10 @@ fn serve(mut client: TcpStream, manner: Manner, heads: &Mutex<Vec<String>>) {
     heads.lock().unwrap().push(head.clone());
     match manner {
         Manner::Through => {
+            let _ = connect(client, &head, &rest);
+        }
+        Manner::Late(pause) => {
+            thread::sleep(pause);
             let _ = connect(client, &head, &rest);
         }
         Manner::Answer(bytes) => {

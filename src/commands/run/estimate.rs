@@ -40,7 +40,8 @@ pub async fn agreed(
     // Without prices the rest is printed all the same.
     let prices = prices(place).await.unwrap_or_default();
     let price = |model: &ModelRef| context.settings.daemon_config.price(model, prices.get(model).copied());
-    let each = load.requests.map(|requests| requests.saturating_add(args.warmup));
+    let halves = if args.paired { 2 } else { 1 };
+    let each = load.requests.map(|units| units.saturating_mul(halves).saturating_add(args.warmup));
     let said = match each {
         Some(each) => sentence(models.len(), most(models, each, profile, price)),
         None => {

@@ -1,12 +1,17 @@
 //! One lane per provider, concurrently; within a lane the models take turns, so that no model has the quiet hour alone.
+//! With `--paired` a turn is a pair: two requests, one right after the other.
 
 use super::recorder::ResultRecorder;
 use super::request_options::RequestOptions;
 use super::selection::{RunSelection, SelectedTarget};
 use crate::commands::interrupt::Interrupt;
+use crate::domain::pair::{PairHalf, PairPlan};
+use crate::domain::run::Connection;
 use crate::domain::{Failure, ModelRef, Outcome};
 use crate::measure::load::{LoadOutcome, LoadSpec, RequestEnd, ScheduledRequest, drive};
-use crate::measure::measurer::{Measurer, RequestSpec, Target};
+use crate::measure::measurer::{AttemptResult, Measurer, RequestSpec, Target};
+use crate::measure::paired::{HalfTtft, PairLots};
+use crate::measure::report::RequestedConnection;
 use crate::output::units;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -22,6 +27,8 @@ struct RunLane {
     interrupt: Interrupt,
     /// True if the lane waits as long as answers ask for.
     waits: bool,
+    /// Orders the pairs, if requests are made in pairs.
+    lots: Option<RefCell<PairLots>>,
     /// The end of the wait that was last reported.
     told_until: Cell<Option<Instant>>,
 }
@@ -37,6 +44,7 @@ pub async fn run(
     interrupt: &Interrupt,
 ) -> Vec<LoadOutcome> {
     let RunSelection { subjects, simulators, .. } = settled;
+    let paired = asked.connection == RequestedConnection::Paired;
     let local = LocalSet::new();
     let mut lanes = JoinSet::new();
     for models in by_provider(subjects, asked) {
@@ -46,6 +54,7 @@ pub async fn run(
             recorder: Rc::clone(recorder),
             interrupt: interrupt.clone(),
             waits: asked.waits,
+            lots: paired.then(|| RefCell::new(PairLots::seeded(rand::random()))),
             told_until: Cell::default(),
         });
         lanes.spawn_local_on(lane.run(load.clone(), warmup), &local);
@@ -72,7 +81,7 @@ fn by_provider(
             profile: asked.profile.clone(),
             role: asked.role(enabled).to_owned(),
             limits: asked.limits,
-            warm: asked.connection == crate::domain::run::Connection::Warm,
+            warm: asked.connection == RequestedConnection::Warm,
         };
         let lane = lanes.entry(subject.model.provider.clone()).or_default();
         lane.push((RefCell::new(subject), question));
@@ -101,14 +110,60 @@ impl RunLane {
         }
     }
 
-    /// Makes and records one measurement. An interrupted one leaves no row, because it did not finish.
+    /// Makes and records one measurement, or a pair of them. An interrupted one leaves no row, because it did not finish.
     async fn measure(self: Rc<Self>, start: ScheduledRequest) -> RequestEnd {
         let place = (start.index % self.models.len() as u64) as usize;
         let (slot, question) = &self.models[place];
+        match &self.lots {
+            Some(lots) => {
+                let plan = lots.borrow_mut().draw();
+                self.pair(slot, question, &plan).await
+            }
+            None => match self.attempts(slot, question, start.due).await {
+                Some(attempts) => self.record(slot, question, attempts).await,
+                None => RequestEnd::default(),
+            },
+        }
+    }
+
+    /// Makes and records both halves of a pair. The second one follows whatever became of the first, unless the provider
+    /// asked for a pause: after it, the two would no longer be comparable.
+    async fn pair(&self, slot: &RefCell<Target>, question: &RequestSpec, plan: &PairPlan) -> RequestEnd {
+        let (mut end, mut cold, mut warm) = (RequestEnd::default(), HalfTtft::Missing, HalfTtft::Missing);
+        let mut made = false;
+        for half in plan.halves() {
+            let question = question.half(&half);
+            let Some(mut attempts) = self.attempts(slot, &question, None).await else { break };
+            attempts.iter_mut().for_each(|attempt| half.stamp(&mut attempt.outcome));
+            let ttft = ttft(&attempts, &half);
+            match half.connection {
+                Connection::Cold => cold = ttft,
+                Connection::Warm => warm = ttft,
+            }
+            let ended = self.record(slot, &question, attempts).await;
+            (made, end.failed, end.rest) = (true, end.failed || ended.failed, ended.rest);
+            if ended.rest.is_some() {
+                break;
+            }
+        }
+        if made {
+            let model = slot.borrow().model.clone();
+            self.recorder.pair(&model, cold, warm, plan.cold_first);
+        }
+        end
+    }
+
+    /// Makes one measurement, and keeps what it taught; `None` if it was interrupted.
+    async fn attempts(
+        &self,
+        slot: &RefCell<Target>,
+        question: &RequestSpec,
+        due: Option<Instant>,
+    ) -> Option<Vec<AttemptResult>> {
         let subject = slot.borrow().clone();
         let attempts = tokio::select! {
-            attempts = self.measurer.measure(&subject, question, start.due) => attempts,
-            () = self.interrupt.stop.cancelled() => return RequestEnd::default(),
+            attempts = self.measurer.measure(&subject, question, due) => attempts,
+            () = self.interrupt.stop.cancelled() => return None,
         };
         for lesson in attempts.iter().filter_map(|attempt| attempt.learned) {
             let mut subject = slot.borrow_mut();
@@ -116,16 +171,26 @@ impl RunLane {
                 subject.learned.push(lesson);
             }
         }
+        Some(attempts)
+    }
+
+    async fn record(
+        &self,
+        slot: &RefCell<Target>,
+        question: &RequestSpec,
+        attempts: Vec<AttemptResult>,
+    ) -> RequestEnd {
+        let model = slot.borrow().model.clone();
         let last = attempts.last().and_then(|attempt| match &attempt.outcome {
             Outcome::Failure(failure) if attempt.learned.is_none() => Some(failure.clone()),
             _ => None,
         });
-        let failed = self.recorder.record(&subject.model, attempts).await;
+        let failed = self.recorder.record(&model, attempts).await;
         let ours = last.as_ref().is_some_and(|failure| failure.error_kind.is_ours());
         let rest = last.as_deref().filter(|_| self.waits).and_then(asked_to_wait);
         let rest = rest.map(|rest| rest.min(question.limits.total));
         if let Some(rest) = rest {
-            self.tell_rest(&subject.model, rest);
+            self.tell_rest(&model, rest);
         }
         RequestEnd { failed: failed && !ours, rest }
     }
@@ -143,6 +208,12 @@ impl RunLane {
             ));
         }
     }
+}
+
+/// What a half says, by its last attempt.
+fn ttft(attempts: &[AttemptResult], half: &PairHalf) -> HalfTtft {
+    let last = attempts.last().map(|attempt| HalfTtft::of(&attempt.outcome, half.connection));
+    last.unwrap_or(HalfTtft::Missing)
 }
 
 /// The time that the provider asks to wait, if it does.

@@ -58,7 +58,9 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let sinks = RunOutputs { fallback_store, ndjson: args.ndjson, csv: recorder::csv(args.csv.as_deref())? };
     let started_at = chrono::Utc::now();
-    let progress = Progress::start(planned, &context.terminal, args.quiet);
+    let halves = if args.paired { 2 } else { 1 };
+    let requests = planned.map(|units| units.saturating_mul(halves));
+    let progress = Progress::start(requests, &context.terminal, args.quiet);
     let recorder = Rc::new(ResultRecorder::new(sinks, progress, &models, interrupt.clone()));
     let tallies = lanes::run(measurer, settled, &asked, &load, args.warmup, &recorder, &interrupt).await;
     recorder.catch_up().await;

@@ -3,9 +3,11 @@
 
 use crate::commands::exit::CommandError;
 use crate::commands::interrupt::Interrupt;
+use crate::domain::pair::is_counterpart;
 use crate::domain::{ModelRef, Outcome, Run};
 use crate::measure::collect::OutcomeCollector;
 use crate::measure::measurer::AttemptResult;
+use crate::measure::paired::HalfTtft;
 use crate::measure::report::ModelReport;
 use crate::outbox::undelivered::UndeliveredDir;
 use crate::output::csv::RowWriter;
@@ -170,13 +172,21 @@ impl ResultRecorder {
         failed
     }
 
+    /// Records what a pair says; its halves are recorded on their own.
+    pub fn pair(&self, model: &ModelRef, cold: HalfTtft, warm: HalfTtft, cold_first: bool) {
+        self.collector.borrow_mut().add_pair(model, cold, warm, cold_first);
+    }
+
     /// Prints a note beside the progress.
     pub fn note(&self, text: &str) {
         self.progress.note(text);
     }
 
     fn count(&self, model: &ModelRef, outcome: &Outcome, failed: bool) {
-        self.collector.borrow_mut().add(model, outcome);
+        match is_counterpart(outcome) {
+            true => self.collector.borrow_mut().add_counterpart(model, outcome),
+            false => self.collector.borrow_mut().add(model, outcome),
+        }
         self.progress.finished(outcome);
         let delay = match outcome {
             Outcome::Success(run) => run.quality.dispatch_delay_seconds,

@@ -60,7 +60,7 @@ pub struct FinishedRun {
     /// The results of its lanes.
     pub tallies: Vec<LoadOutcome>,
     pub started_at: DateTime<Utc>,
-    /// Requests that were planned.
+    /// Requests, or pairs, that were planned.
     pub planned: Option<u64>,
     pub asked: RequestOptions,
     pub load: LoadSpec,

@@ -4,9 +4,9 @@ use crate::cli::run::{ArrivalsArg, RunArgs};
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::domain::Profile;
-use crate::domain::run::Connection;
 use crate::domain::sourced::Source;
 use crate::measure::load::{ArrivalRate, Arrivals, LoadSpec};
+use crate::measure::report::RequestedConnection;
 use crate::wire::ExchangeLimits;
 use std::io::Read;
 use std::path::Path;
@@ -29,8 +29,7 @@ pub struct RequestOptions {
     pub profile: Profile,
     /// Deadlines and caps of an exchange.
     pub limits: ExchangeLimits,
-    /// Warm or cold connection.
-    pub connection: Connection,
+    pub connection: RequestedConnection,
     /// True if a closed loop waits as long as an answer asks for.
     pub waits: bool,
     /// The role of rows that `--role` gave.
@@ -58,7 +57,7 @@ pub fn settle(args: &RunArgs, context: &Context) -> Result<RequestOptions, Comma
     let named = context.settings.profile().map_err(CommandError::usage)?;
     let mut profile = named.clone();
     let own = change(&mut profile, args)?;
-    let connection = if args.warm { Connection::Warm } else { Connection::Cold };
+    let connection = connection(args)?;
     let single = args.rate.is_none() && args.concurrency.unwrap_or(1) == 1;
     let publishable = profile.published && !own && !args.warm && single && !profile.cache_bust;
     if args.role.as_deref() == Some(PUBLISHED) && !publishable {
@@ -70,6 +69,31 @@ pub fn settle(args: &RunArgs, context: &Context) -> Result<RequestOptions, Comma
     let limits = limits(context, &profile);
     let waits = args.rate.is_none() && !args.no_wait;
     Ok(RequestOptions { profile, limits, connection, waits, role: args.role.clone(), publishable })
+}
+
+/// The connections that the flags ask for.
+///
+/// # Errors
+/// A flag that leaves no pair to be made, or nothing that a pair could be compared by.
+fn connection(args: &RunArgs) -> Result<RequestedConnection, CommandError> {
+    if !args.paired {
+        return Ok(if args.warm { RequestedConnection::Warm } else { RequestedConnection::Cold });
+    }
+    let (both, alone) = (
+        "a pair is a cold request and a warm one",
+        "other requests at the same time would be part of the difference",
+    );
+    let against = [
+        (args.warm, "--warm", both),
+        (args.cold, "--cold", both),
+        (args.rate.is_some(), "--rate", alone),
+        (args.concurrency.is_some_and(|most| most > 1), "--concurrency", alone),
+    ];
+    match against.into_iter().find(|(given, ..)| *given) {
+        Some((_, flag, why)) => Err(CommandError::usage(format!("--paired cannot go with {flag}: {why}"))
+            .hint(format!("leave out {flag}; `-n 20` makes 20 pairs, one request after the other"))),
+        None => Ok(RequestedConnection::Paired),
+    }
 }
 
 /// Applies the flags that change the request; true if it then differs from the profile.

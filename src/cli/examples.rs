@@ -23,6 +23,7 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "A gate for cron: exit status 1 where the model is too slow.",
             ),
             ("llmbench run sim:steady -n 3 --csv - > runs.csv", "A line of CSV per run on standard output."),
+            ("llmbench run openai:gpt-4o-mini -n 20 --paired", "What a new connection costs, from 20 pairs."),
         ],
     ),
     ("calibrate", &[("llmbench calibrate --short", "Whether this host may publish, in ten seconds.")]),
@@ -70,6 +71,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "results compare",
         &[("llmbench results compare together fireworks --since 7d", "Which of two is faster.")],
+    ),
+    (
+        "results pairs",
+        &[("llmbench results pairs --provider groq", "What a new connection to groq cost last week.")],
     ),
     ("catalog diff", &[("llmbench catalog diff --pick", "Chooses among what is listed and not measured.")]),
     ("db init", &[("llmbench db init --dry-run", "What the store needs.")]),

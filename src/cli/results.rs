@@ -24,6 +24,8 @@ pub enum ResultsCommand {
     Export(ResultsExportArgs),
     /// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
     Compare(ResultsCompareArgs),
+    /// Tell what a new connection costs, from stored pairs; of the last 7 days unless --since says else
+    Pairs(ResultsPairsArgs),
     /// Compute figures again from receipts, and tell which rows differ; of all time unless --since says else
     Recompute(ResultsRecomputeArgs),
     /// Check an export that somebody made with --receipts; needs no store, no network and no configuration
@@ -75,6 +77,32 @@ pub struct ResultsShowArgs {
     #[arg(short, long)]
     pub verbose: bool,
 }
+
+/// Tell what a new connection costs, from stored pairs; of the last 7 days unless --since says else
+#[derive(Debug, Args)]
+#[command(after_help = PAIRED)]
+pub struct ResultsPairsArgs {
+    /// Which models.
+    #[command(flatten)]
+    pub of: ModelArgs,
+    /// When.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Every column, however wide the terminal is
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// An explanation of pairs, printed by `--help` and the man page.
+const PAIRED: &str = "\
+A pair is one request over a new connection and one over a connection that is open, one right after the other, in an order \
+drawn by lot. `run --paired` makes pairs, and so does a daemon for a profile with `paired = true` in the configuration. The \
+difference is the median of cold minus warm within pairs; its interval lies between two of the differences and holds that \
+median with 95 % or more, from 6 pairs on. A pair of which a half failed or is missing is incomplete, and one of whose \
+times is in doubt is suspect: neither is in a figure.";
 
 /// Compute figures again from receipts, and tell which rows differ; of all time unless --since says else
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod endings;
 mod export;
 mod first;
 mod pages;
+mod pairs;
 mod parquet;
 mod receipts;
 mod verify;

@@ -1,9 +1,10 @@
-//! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides,
-//! or their figures computed again, of stored ones and of somebody's export.
+//! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides, pairs of cold and
+//! warm requests, or figures computed again, of stored runs and of somebody's export.
 
 mod compare;
 mod export;
 mod export_receipts;
+mod pairs;
 mod recompute;
 mod samples;
 mod sides;
@@ -34,6 +35,7 @@ pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandErr
         ResultsCommand::Show(args) => show(args, context).await,
         ResultsCommand::Export(args) => export::run(args, context).await,
         ResultsCommand::Compare(args) => compare::run(args, context).await,
+        ResultsCommand::Pairs(args) => pairs::run(args, context).await,
         ResultsCommand::Recompute(args) => recompute::run(args, context).await,
         ResultsCommand::Verify(args) => verify::run(&args, context.terminal),
     }

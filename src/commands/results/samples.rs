@@ -4,6 +4,7 @@ use super::sides::{ComparisonSide, RunScope};
 use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
 use crate::domain::ModelRef;
+use crate::domain::pair::COUNTERPART;
 use crate::export::{fields, scalar};
 use crate::measure::compare::{FIGURES, SampleBlock};
 use crate::storage::Store;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 const FIELDS: &[&str] = &[
     "provider",
     "model_name",
+    "sample_role",
     "suspect",
     FIGURES[0].field,
     FIGURES[1].field,
@@ -26,7 +28,7 @@ const FIELDS: &[&str] = &[
 /// Counts of the rows of a side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SideCounts {
-    /// All runs, those left out included.
+    /// All runs, those left out included; but no counterparts of pairs, which are asked in another way than the others.
     pub runs: u64,
     /// Those of the published series.
     pub published: u64,
@@ -103,7 +105,8 @@ pub async fn read(
     Ok(counted)
 }
 
-/// Sorts a run into the blocks, or counts the reason why it is left out.
+/// Sorts a run into the blocks, or counts the reason why it is left out. Warm halves of pairs would make a side look
+/// faster from the day on which its profile asks for pairs.
 fn sort_in(
     run: SampleRow,
     naming: &ModelNaming,
@@ -111,6 +114,9 @@ fn sort_in(
     pick: fn(&mut SampleBlock) -> &mut Vec<f64>,
     counted: &mut SideCounts,
 ) {
+    if run.counterpart {
+        return;
+    }
     counted.runs += 1;
     counted.suspect += u64::from(run.suspect);
     match run.model() {
@@ -133,6 +139,7 @@ fn sort_in(
 struct SampleRow {
     provider: Option<String>,
     model: Option<String>,
+    counterpart: bool,
     suspect: bool,
     values: [Option<f64>; FIGURES.len()],
     odd_values: u64,
@@ -150,6 +157,7 @@ impl SampleRow {
         let whole = fields(text, |name, value| match name.as_ref() {
             "provider" => run.provider = words(value),
             "model_name" => run.model = words(value),
+            "sample_role" => run.counterpart = words(value).as_deref() == Some(COUNTERPART),
             "suspect" => run.suspect = value == "true",
             name => {
                 if let Some(place) = FIGURES.iter().position(|figure| figure.field == name) {
@@ -200,6 +208,6 @@ mod tests {
         for figure in &FIGURES {
             assert!(FIELDS.contains(&figure.field));
         }
-        assert_eq!(FIELDS.len(), 3 + FIGURES.len());
+        assert_eq!(FIELDS.len(), 4 + FIGURES.len());
     }
 }

@@ -91,6 +91,7 @@ impl Lane {
                 let mut lane_state = self.lane_state();
                 for order in &look.orders {
                     lane_state.ended(order, OrderOutcome::NotBegun, now);
+                    lane_state.counterpart_ended(order, None, now);
                 }
                 lane_state.closed(reason, recheck, self.shared.clock.now());
                 return Duration::from_millis(10);
@@ -100,7 +101,10 @@ impl Lane {
     }
 
     /// The provider client; opens a new one if there is none, or if the key is to be fetched `afresh`.
-    async fn client(&self, afresh: bool) -> Result<Arc<dyn ProviderClient>, String> {
+    ///
+    /// # Errors
+    /// The reason why the provider cannot be called.
+    pub async fn client(&self, afresh: bool) -> Result<Arc<dyn ProviderClient>, String> {
         let kept = || self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = kept().as_ref().filter(|_| !afresh) {
             return Ok(Arc::clone(client));

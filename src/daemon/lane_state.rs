@@ -1,16 +1,18 @@
 //! State of a lane: its series and their progress, its pace, its budget, and times that change only when real work is
 //! done. It outlives the lane's task, so a lane that panics continues from here. Nothing here waits or does I/O.
 
+mod orders;
+
 use crate::daemon::budget::{Budget, BudgetError};
-use crate::daemon::lane_status::{self, LaneFacts};
+use crate::daemon::lane_status::{self, LaneFacts, patience};
 use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder, OrderOutcome, SlotOutcome};
 use crate::daemon::pacing::{EndedMeasurement, PacingDecision, ProviderPacing};
-use crate::daemon::price::worst_case;
 use crate::daemon::schedule::{self, SchedulePass, SeriesProgress};
 use crate::daemon::series_work::SeriesWork;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::daemon_status::{BudgetReport, LaneReport};
-use crate::domain::{FailureKind, ModelRef, Series};
+use crate::domain::{ModelRef, Series};
+use crate::measure::paired::PairLots;
 use crate::outbox::Spend;
 use crate::providers::adapt::Adaptation;
 use crate::storage::claims::AttemptEnd;
@@ -18,6 +20,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest time between two looks at the series: the wall clock may have been set.
 const LONGEST_SLEEP: TimeDelta = TimeDelta::seconds(5);
@@ -55,9 +58,13 @@ pub struct LaneState {
     pace: ProviderPacing,
     budget: Budget,
     learned: HashMap<ModelRef, Vec<Adaptation>>,
+    /// Orders the halves of pairs.
+    lots: PairLots,
     stop: Option<LanePause>,
     pass: SchedulePass,
     facts: LaneFacts,
+    /// The hard deadline of one measurement.
+    deadline: Duration,
     started_at: Option<DateTime<Utc>>,
     /// The shortest cadence, in seconds, of the series whose rows count.
     cadence: Option<u32>,
@@ -68,7 +75,7 @@ pub struct LaneState {
 impl LaneState {
     /// Creates a state without series. `spent` is the provider's spending earlier today.
     pub fn new(provider: &str, daemon_config: &DaemonConfig, spent: Spend, now: DateTime<Utc>) -> Self {
-        let patience = TimeDelta::from_std(daemon_config.deadline * 2).ok();
+        let deadline = daemon_config.deadline;
         Self {
             entries: Vec::new(),
             busy: HashMap::new(),
@@ -77,9 +84,11 @@ impl LaneState {
             ),
             budget: Budget::new(daemon_config.limits(provider), spent, now),
             learned: HashMap::new(),
+            lots: PairLots::seeded(rand::random()),
             stop: None,
             pass: SchedulePass::default(),
-            facts: LaneFacts { began_at: Some(now), patience, ..LaneFacts::default() },
+            facts: LaneFacts { began_at: Some(now), patience: patience(deadline, 1), ..LaneFacts::default() },
+            deadline,
             started_at: None,
             cadence: None,
             idle_since: None,
@@ -102,6 +111,8 @@ impl LaneState {
             ScheduledWork { work, turn }
         };
         self.entries = work.into_iter().map(entry).collect();
+        let paired = self.entries.iter().any(|entry| entry.work.is_paired());
+        self.facts.patience = patience(self.deadline, if paired { 2 } else { 1 });
         let counting = self.entries.iter().filter(|entry| entry.work.counts);
         let cadence = counting.map(|entry| entry.work.plan.cadence_seconds).min();
         if self.cadence != cadence {
@@ -128,6 +139,11 @@ impl LaneState {
                 known.push(lesson);
             }
         }
+    }
+
+    /// The request adaptations of a model; `None` if the store has not been asked yet.
+    pub fn learned(&self, model: &ModelRef) -> Option<Vec<Adaptation>> {
+        self.learned.get(model).cloned()
     }
 
     /// Selects due series for which `allowed` concurrent measurements leave room, and reserves their budget.
@@ -184,36 +200,6 @@ impl LaneState {
         next.map_or(LONGEST_SLEEP, |at| (at - now).min(LONGEST_SLEEP))
     }
 
-    fn order(
-        &mut self,
-        place: usize,
-        probe: bool,
-        now: DateTime<Utc>,
-    ) -> Result<MeasurementOrder, BudgetError> {
-        let ScheduledWork { work, turn } = &self.entries[place];
-        let left = self.budget.left(now).runs.unwrap_or(REQUESTS);
-        let requests = REQUESTS.min(left).max(1);
-        let (input, output) = worst_case(&work.question.profile);
-        let tokens = (input * requests, output * requests);
-        let reserved = self.budget.reserve(requests, tokens, work.price, now)?;
-        let slot = schedule::slot(&work.plan, now);
-        self.busy.insert(slot.series.clone(), now);
-        let learned = self.learned.get(&work.item.model).cloned();
-        let attempt = turn.attempts_at(slot.starts_at) + 1;
-        Ok(MeasurementOrder { work: Arc::clone(work), slot, reserved, attempt, probe, learned })
-    }
-
-    /// Skips a model whose price is unknown while dollars are limited; other models continue.
-    fn leave_out(&mut self, place: usize, now: DateTime<Utc>) {
-        let ScheduledWork { work, turn } = &mut self.entries[place];
-        let model = &work.item.model;
-        let message = format!("{model} is not measured: money is limited, and nobody knows its price");
-        self.facts.last_failure = Some((FailureKind::BudgetExhausted, message));
-        self.facts.failures = self.facts.failures.saturating_add(1);
-        let slot_at = schedule::slot(&work.plan, now).starts_at;
-        turn.settle(slot_at, now);
-    }
-
     /// Records the outcome of an order.
     pub fn ended(&mut self, order: &MeasurementOrder, end: OrderOutcome, now: DateTime<Utc>) {
         self.busy.remove(&order.slot.series);
@@ -238,6 +224,10 @@ impl LaneState {
                     self.pace.allowed(allowance, now);
                 }
                 spent
+            }
+            OrderOutcome::Deferred { until, attempt } => {
+                turn.rest(slot_at, until, attempt, None);
+                Spend::default()
             }
             OrderOutcome::Elsewhere(until) => {
                 let attempts = turn.attempts_at(slot_at);
@@ -271,17 +261,8 @@ impl LaneState {
         verdict: AttemptVerdict,
         now: DateTime<Utc>,
     ) {
-        let AttemptVerdict { kind, retry_after, message, .. } = verdict;
-        let mut hasher = DefaultHasher::new();
-        order.slot.series.hash(&mut hasher);
-        let ended = EndedMeasurement {
-            began_at,
-            series: hasher.finish(),
-            kind,
-            retry_after,
-            message: message.clone(),
-        };
-        self.pace.ended(&ended, now, rand::random());
+        self.told_of(order, began_at, &verdict, now);
+        let AttemptVerdict { kind, message, .. } = verdict;
         self.stop = None;
         self.started_at = self.started_at.max(Some(began_at));
         (self.facts.finished_at, self.idle_since) = (Some(now), Some(now));
@@ -295,6 +276,21 @@ impl LaneState {
                 self.facts.last_failure = Some((kind, message));
             }
         }
+    }
+
+    /// Tells the provider's pace how a measurement ended.
+    fn told_of(
+        &mut self,
+        order: &MeasurementOrder,
+        began_at: DateTime<Utc>,
+        verdict: &AttemptVerdict,
+        now: DateTime<Utc>,
+    ) {
+        let mut hasher = DefaultHasher::new();
+        order.slot.series.hash(&mut hasher);
+        let AttemptVerdict { kind, retry_after, message, .. } = verdict.clone();
+        let ended = EndedMeasurement { began_at, series: hasher.finish(), kind, retry_after, message };
+        self.pace.ended(&ended, now, rand::random());
     }
 
     /// Pauses the lane because the provider cannot be called. The pause doubles each time, up to one hour.
@@ -387,6 +383,7 @@ fn place(entries: &[ScheduledWork], series: &Series) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::daemon::schedule::SeriesSchedule;
+    use crate::domain::FailureKind;
     use crate::domain::profile::built_in;
     use crate::measure::measurer::RequestSpec;
     use crate::storage::WorkItem;

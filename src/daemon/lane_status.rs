@@ -4,6 +4,7 @@
 use crate::domain::FailureKind;
 use crate::domain::daemon_status::LaneActivity;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 
 /// Counters and times of a lane.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,6 +48,11 @@ impl LaneFacts {
 const FAILING: u32 = 3;
 /// Limit before a lane counts as stalled, if its measurements have no deadline.
 const PATIENCE: TimeDelta = TimeDelta::minutes(5);
+
+/// The longest time that an order of so many measurements may take, including everything around it.
+pub fn patience(deadline: Duration, measurements: u32) -> Option<TimeDelta> {
+    TimeDelta::from_std(deadline * (measurements + 1)).ok()
+}
 
 /// State, reason, and end of the state if known.
 pub type LaneStatus = (LaneActivity, Option<String>, Option<DateTime<Utc>>);

@@ -3,6 +3,7 @@
 use crate::daemon::budget::BudgetReservation;
 use crate::daemon::pacing;
 use crate::daemon::series_work::SeriesWork;
+use crate::domain::pair::PairPlan;
 use crate::domain::{FailureKind, Slot};
 use crate::outbox::Spend;
 use crate::providers::adapt::Adaptation;
@@ -24,8 +25,23 @@ pub struct MeasurementOrder {
     pub attempt: u32,
     /// This is the only call that tests if a held lane works again.
     pub probe: bool,
-    /// Adaptations learned from earlier refusals; `None` if the store has not been asked yet.
-    pub learned: Option<Vec<Adaptation>>,
+    /// The pair that is made of it, if its profile asks for pairs and there is room for two requests.
+    pub pair: Option<OrderedPair>,
+}
+
+/// The pair of an order: beside the request of the series its counterpart, in an order that was drawn.
+#[derive(Debug, Clone)]
+pub struct OrderedPair {
+    pub plan: PairPlan,
+    /// The part of the budget for the counterpart.
+    pub reserved: BudgetReservation,
+}
+
+impl MeasurementOrder {
+    /// The most measurements that it makes, one after the other.
+    pub fn measurements(&self) -> u32 {
+        if self.pair.is_some() { 2 } else { 1 }
+    }
 }
 
 /// The result of the attempt that counts.
@@ -39,6 +55,31 @@ pub struct AttemptVerdict {
     pub retry_after: Option<f64>,
     /// Short description of the failure.
     pub message: String,
+}
+
+impl AttemptVerdict {
+    /// True for a success that the client did not spoil.
+    pub fn is_sound(&self) -> bool {
+        self.kind.is_none() && !self.suspect
+    }
+
+    /// True if the provider asked for a pause: nothing else is sent for the sake of a pair.
+    pub fn asks_for_a_pause(&self) -> bool {
+        self.kind == Some(FailureKind::RateLimit) || self.retry_after.is_some_and(|seconds| seconds > 0.0)
+    }
+}
+
+/// The end of a pair's counterpart. It decides nothing about the slot, the model or the lane's health: a published row
+/// says what these follow from, and the counterpart is another kind of request. The provider's pace, the budget and what
+/// a refusal taught concern every request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CounterpartEnd {
+    pub began_at: DateTime<Utc>,
+    pub verdict: AttemptVerdict,
+    pub spent: Spend,
+    pub learned: Vec<Adaptation>,
+    /// The tightest remaining rate limit that the newest response reported.
+    pub allowance: Option<Allowance>,
 }
 
 /// The consequence for the slot.
@@ -77,6 +118,13 @@ pub enum OrderOutcome {
         learned: Vec<Adaptation>,
         /// The tightest remaining rate limit that the newest response reported.
         allowance: Option<Allowance>,
+    },
+    /// The counterpart came first and the provider asked for a pause, so the slot's own request was not sent.
+    Deferred {
+        /// Time of the next try, which makes no pair.
+        until: DateTime<Utc>,
+        /// Number of the attempt at the slot, from 1.
+        attempt: u32,
     },
     /// Another daemon works on the slot, or the slot rests, until this time.
     Elsewhere(DateTime<Utc>),
@@ -140,6 +188,17 @@ mod tests {
         }
         let held = next(&ended(Some(FailureKind::Auth), false), 9, 2, at(0), 0.5);
         assert!(matches!(held, SlotOutcome::Again(_)), "a refused key uses up no attempt");
+    }
+
+    #[test]
+    fn only_a_request_for_a_pause_keeps_a_half_from_following() {
+        let asks =
+            |kind, retry_after| AttemptVerdict { retry_after, ..ended(kind, false) }.asks_for_a_pause();
+        assert!(
+            asks(Some(FailureKind::RateLimit), None) && asks(Some(FailureKind::TransientProvider), Some(2.0))
+        );
+        assert!(!asks(None, None) && !asks(Some(FailureKind::Timeout), None));
+        assert!(!asks(Some(FailureKind::TransientProvider), Some(0.0)));
     }
 
     #[test]

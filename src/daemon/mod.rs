@@ -3,7 +3,8 @@
 //!
 //! The pure part: [`schedule`], [`turn_times`], [`pacing`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`],
 //! [`lane_status`], [`roster`], [`series_work`], [`measurement_order`], [`lane_state`]. The [`engine`] starts and
-//! watches one [`lane`] per provider; a lane begins [`order_execution`]s on a [`provider_client`]. [`catalog_policy`]
+//! watches one [`lane`] per provider; a lane begins [`order_execution`]s, which make [`request_execution`]s on a
+//! [`provider_client`]. [`catalog_policy`]
 //! decides which models are measured, [`store_handle`] is the store that may be unreachable, and [`store_sync`] polls
 //! it. [`event`]s report progress, [`telemetry`] presents them, [`liveness`] connects the engine to it and to the
 //! [`watchdog`], which ends a process that hangs. [`calibration_gate`] keeps lanes still while their host is
@@ -33,6 +34,7 @@ pub mod pacing;
 pub mod price;
 pub mod provider_client;
 pub mod quarantine;
+pub mod request_execution;
 pub mod roster;
 pub mod row_annotations;
 pub mod schedule;

@@ -3,6 +3,7 @@
 
 use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder};
 use crate::domain::failure::{Failure, fingerprint, normalize};
+use crate::domain::pair::PairHalf;
 use crate::domain::slot::{self, SUPERSEDED};
 use crate::domain::{FailureKind, FailureStage, Outcome, Slot};
 use crate::measure::outcome_row::measured_by;
@@ -19,12 +20,22 @@ pub fn fields(slot: &Slot, owner: &str) -> Map<String, Value> {
         .collect()
 }
 
-/// Stamps the rows of a measurement. The success that counts gets the slot's id, unless the slot was `lost` to another
-/// daemon: then the row is kept but does not count.
-pub fn stamp(outcomes: &mut [Outcome], order: &MeasurementOrder, owner: &str, lost: bool) {
+/// Stamps the rows of a measurement, which is a `half` of a pair if its order has one. The success that counts gets the
+/// slot's id, unless the slot was `lost` to another daemon: then the row is kept but does not count. That of a counterpart
+/// never counts.
+pub fn stamp(
+    outcomes: &mut [Outcome],
+    order: &MeasurementOrder,
+    half: Option<&PairHalf>,
+    owner: &str,
+    lost: bool,
+) {
     let fields = fields(&order.slot, owner);
+    let counterpart = half.is_some_and(PairHalf::is_counterpart);
     for outcome in outcomes {
+        half.into_iter().for_each(|half| half.stamp(outcome));
         match outcome {
+            Outcome::Success(run) if counterpart => run.extra.extend(fields.clone()),
             Outcome::Success(run) => {
                 run.extra.extend(fields.clone());
                 if lost {
@@ -63,9 +74,10 @@ pub fn verdict(outcomes: &[Outcome]) -> AttemptVerdict {
 }
 
 /// The row of a measurement that panicked or missed its deadline and left no row. `endpoint` are the fields that name the
-/// endpoint of its request.
+/// endpoint of its request, `role` is that of its rows.
 pub fn ended_without_row(
     order: &MeasurementOrder,
+    role: &str,
     endpoint: &Map<String, Value>,
     kind: FailureKind,
     message: &str,
@@ -76,7 +88,7 @@ pub fn ended_without_row(
     let extra = json!({
         "run_ts": began_at.to_rfc3339_opts(SecondsFormat::Millis, true),
         "benchmark_profile_id": order.slot.series.profile_id,
-        "sample_role": order.work.question.role,
+        "sample_role": role,
         "attempt": order.attempt,
         "measured_by": measured_by(),
     });

@@ -25,6 +25,13 @@ pub struct SeriesWork {
     pub counts: bool,
 }
 
+impl SeriesWork {
+    /// True if its turns are pairs. Trial calls show whether a model answers, which one request does.
+    pub fn is_paired(&self) -> bool {
+        self.counts && self.question.profile.paired
+    }
+}
+
 /// The requests to send to models, from the configuration.
 #[derive(Debug)]
 pub struct RequestSpecs {

@@ -30,6 +30,10 @@ pub struct Profile {
     /// True if rows carry a receipt, from which their figures can be computed again.
     #[serde(default)]
     pub receipts: bool,
+    /// True if the daemon asks over a cold and a warm connection in turn. It is no part of what one request asks, so rows
+    /// of a pair have the same hash in their receipts as other rows.
+    #[serde(default, skip_serializing)]
+    pub paired: bool,
 }
 
 /// The profiles whose rows go to the public collection, and how.
@@ -99,6 +103,7 @@ pub fn built_in() -> [Profile; 3] {
         published,
         cache_bust: !published,
         receipts: false,
+        paired: false,
     };
     [
         profile("default", DEFAULT_PROFILE, 64, true),

@@ -79,12 +79,14 @@ pub struct ProfileEntry {
     pub reasoning_effort: Option<String>,
     /// True if rows go to the public collection.
     pub published: bool,
-    /// How rows go to the public collection; this key and `receipts` are those that a built-in profile takes.
+    /// How rows go to the public collection; this key, `receipts` and `paired` are those that a built-in profile takes.
     pub publish: Option<PublishWord>,
     /// True if every prompt starts with a nonce; by default, only for profiles that are not published.
     pub cache_bust: Option<bool>,
     /// True if rows carry a receipt, from which their figures can be computed again: 1 KB a row.
     pub receipts: bool,
+    /// True if the daemon asks over a cold and a warm connection in turn: two requests a turn.
+    pub paired: bool,
 }
 
 /// How rows of a profile are published.

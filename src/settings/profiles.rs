@@ -67,7 +67,7 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, Settin
         }
         let built_in = rows.iter_mut().find(|row| row.name == *name);
         if let Some(row) = built_in.filter(|_| only_says_how(entry)) {
-            row.receipts = entry.receipts;
+            (row.receipts, row.paired) = (entry.receipts, entry.paired);
             continue;
         }
         let profile = profile(name, entry, path)?;
@@ -91,10 +91,11 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, Settin
     Ok(Profiles { rows, published, without_rate })
 }
 
-/// True if an entry says nothing but how rows are kept and published.
+/// True if an entry says nothing but how the profile is measured, and how rows are kept and published.
 fn only_says_how(entry: &ProfileEntry) -> bool {
-    let ProfileEntry { publish, receipts, .. } = *entry;
-    (publish.is_some() || receipts) && *entry == ProfileEntry { publish, receipts, ..ProfileEntry::default() }
+    let ProfileEntry { publish, receipts, paired, .. } = *entry;
+    let how = ProfileEntry { publish, receipts, paired, ..ProfileEntry::default() };
+    how != ProfileEntry::default() && *entry == how
 }
 
 /// The id of a profile whose rows are published without a rate.
@@ -134,6 +135,7 @@ fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, Set
         published: entry.published,
         cache_bust: entry.cache_bust.unwrap_or(!entry.published && entry.publish.is_none()),
         receipts: entry.receipts,
+        paired: entry.paired,
     })
 }
 
@@ -242,6 +244,18 @@ mod tests {
         assert!(stored.without_rate(Some("cloud-long-v1")) && stored.without_rate(Some("a-v1")));
         assert!(!stored.without_rate(Some("cloud-default-v1")) && !stored.without_rate(None));
         assert!(matches!(profiles.published.source, Source::File(_)));
+    }
+
+    #[test]
+    fn any_profile_may_be_measured_in_pairs_and_asks_the_same() {
+        let profiles =
+            read("[profiles.default]\npaired = true\n[profiles.a]\nid = 'a-v1'\npaired = true").unwrap();
+        let paired: Vec<_> = profiles.iter().filter(|row| row.paired).map(|row| row.name.as_str()).collect();
+        assert_eq!(paired, ["default", "a"]);
+        let [default, ..] = built_in();
+        let own = find(&profiles, "default").unwrap();
+        assert_eq!(*own, Profile { paired: true, ..default.clone() });
+        assert_eq!(serde_json::to_string(own).unwrap(), serde_json::to_string(&default).unwrap());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod fleet;
 mod health;
 mod judgement;
 mod life;
+mod pairs;
 mod told;
 mod troubles;
 pub mod world;

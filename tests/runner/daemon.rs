@@ -3,6 +3,7 @@
 use super::world::{QUICK, World};
 use crate::catalog::servers::{Server, json};
 use crate::daemon::world::{Daemon, until};
+use crate::support::peers::Mongod;
 use crate::support::proxy::Fault;
 use crate::support::ran::ran;
 use crate::support::samples::calibration;
@@ -85,6 +86,26 @@ fn a_daemon_whose_bridge_is_away_measures_on_and_delivers_later() {
     });
     assert!(backlog.max() >= Some(1), "the bridge hears how many rows wait");
     assert_eq!(second.stop().0, 0);
+}
+
+#[test]
+fn a_pair_passes_the_bridge_and_its_counterpart_is_not_published() {
+    let world = World::new(&[QUICK], "[daemon]\ncadence = 2\ntick = 0.5\n[profiles.default]\npaired = true");
+    let daemon = Daemon::logged(world.daemon(&[]), world.state());
+    let pairs_of = |role: &str| -> BTreeSet<(String, u64)> {
+        let rows = world.rows().into_iter().filter(|row| row["sample_role"] == role);
+        let rows = rows.filter(|row| row["pair_id"].is_string());
+        rows.map(|row| (row["pair_id"].as_str().unwrap().to_owned(), row["pair_position"].as_u64().unwrap()))
+            .collect()
+    };
+    until("both halves of a pair have arrived", || {
+        let warm = pairs_of("counterpart");
+        pairs_of("published").into_iter().any(|(id, position)| warm.contains(&(id, 3 - position)))
+    });
+    assert_eq!(daemon.stop().0, 0);
+    let published = crate::support::documents::rows(Mongod::start(), &world.database, &["metrics_cloud_v2"]);
+    assert!(!published.is_empty());
+    assert!(published.iter().all(|row| row["connection"] == "cold" && row["sample_role"] == "published"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{CLASS, CatalogPolicy, MODELS, ROLE, kind, kind_of, text};
 use crate::daemon::quarantine::{self, Quarantine, Streak};
 use crate::daemon::roster::Roster;
 use crate::domain::daemon_status::SuspectedProvider;
+use crate::domain::pair::COUNTERPART;
 use crate::domain::{FailureKind, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::catalog::enabled_fields::{DisableDetails, off};
@@ -103,7 +104,7 @@ impl CatalogPolicy<'_> {
         let mut streak = Streak::default();
         for (at, row) in self.errors(&entry.model, since).await? {
             let message = text(&row, "message").chars().take(200).collect::<String>();
-            if text(&row, "sample_role") != ROLE
+            if ![ROLE, COUNTERPART].contains(&text(&row, "sample_role"))
                 && let Some(kind) = kind(&row)
             {
                 streak.ended(Some(kind), &message, at);

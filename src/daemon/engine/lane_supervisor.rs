@@ -3,7 +3,7 @@
 use crate::daemon::context::DaemonContext;
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane::Lane;
-use crate::daemon::order_execution::panic_message;
+use crate::daemon::request_execution::panic_message;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::sync::Arc;

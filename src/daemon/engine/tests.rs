@@ -5,20 +5,26 @@ use crate::daemon::provider_client::ProviderClient;
 use crate::daemon::status_file;
 use crate::domain::PublishedProfiles;
 use crate::domain::profile::built_in;
-use crate::domain::{ModelRef, Outcome};
+use crate::domain::run::Connection;
+use crate::domain::{FailureKind, ModelRef, Outcome};
 use crate::measure::measurer::AttemptResult;
 use crate::measure::testing;
 use crate::outbox::{OutboxCapacity, Spend};
 use crate::providers::adapt::Adaptation;
 use crate::providers::endpoint::RouteEndpoint;
+use crate::storage::claims::{JobState, JobStatus};
 use crate::storage::fixtures::enable;
 use crate::storage::{CollectionNames, StoreLocation, WorkItem};
 use crate::wire::ExchangeLimits;
 use async_trait::async_trait;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The providers `panics` and `hangs` do what their names say; every other provider answers.
-struct Scripted;
+/// The providers `panics`, `hangs`, `hangs_once` and `limited` do what their names say; every other provider answers.
+#[derive(Clone, Default)]
+struct Scripted {
+    asked: Arc<AtomicUsize>,
+}
 
 #[async_trait]
 impl ProviderClients for Scripted {
@@ -26,33 +32,54 @@ impl ProviderClients for Scripted {
         if provider == "closed" {
             Err("no key for provider `closed`".to_owned())
         } else {
-            Ok(Arc::new(Scripted))
+            Ok(Arc::new(self.clone()))
         }
     }
 }
 
 #[async_trait]
 impl ProviderClient for Scripted {
-    async fn measure(&self, item: &WorkItem, _: &RequestSpec, _: Vec<Adaptation>) -> Vec<AttemptResult> {
-        match item.model.provider.as_str() {
+    async fn measure(
+        &self,
+        item: &WorkItem,
+        question: &RequestSpec,
+        _: Vec<Adaptation>,
+    ) -> Vec<AttemptResult> {
+        let before = self.asked.fetch_add(1, Ordering::Relaxed);
+        let outcome = match item.model.provider.as_str() {
             "panics" => panic!("planted"),
             "hangs" => std::future::pending().await,
-            provider => {
-                let mut run = testing::run(provider, &item.model.model_id, 0.2);
-                run.id = ulid::Ulid::generate().to_string();
-                vec![AttemptResult {
-                    outcome: Outcome::Success(Box::new(run)),
-                    learned: None,
-                    allowance: None,
-                }]
-            }
-        }
+            "hangs_once" if before == 0 => std::future::pending().await,
+            "limited" => limited(item, question),
+            _ => answered(item, question),
+        };
+        vec![AttemptResult { outcome, learned: None, allowance: None }]
     }
 
     fn endpoint(&self, item: &WorkItem, _: &RequestSpec) -> RouteEndpoint {
         let tag = Some(format!("{}/direct", item.model.provider));
         RouteEndpoint { tag, ..RouteEndpoint::default() }
     }
+}
+
+fn answered(item: &WorkItem, question: &RequestSpec) -> Outcome {
+    let mut run = testing::run(&item.model.provider, &item.model.model_id, 0.2);
+    (run.id, run.sample_role) = (ulid::Ulid::generate().to_string(), question.role.clone());
+    run.connection = if question.warm { Connection::Warm } else { Connection::Cold };
+    Outcome::Success(Box::new(run))
+}
+
+fn limited(item: &WorkItem, question: &RequestSpec) -> Outcome {
+    let ModelRef { provider, model_id } = &item.model;
+    let Outcome::Failure(mut failure) =
+        testing::failure(provider, model_id, FailureKind::RateLimit, "slow down")
+    else {
+        panic!("a failure was asked for")
+    };
+    failure.id = ulid::Ulid::generate().to_string();
+    failure.extra.insert("sample_role".to_owned(), question.role.clone().into());
+    failure.extra.insert("retry_after_seconds".to_owned(), 30.0.into());
+    Outcome::Failure(failure)
 }
 
 async fn setup(home: &Path, providers: &[&str]) -> DaemonSetup {
@@ -81,7 +108,7 @@ async fn setup(home: &Path, providers: &[&str]) -> DaemonSetup {
         questions: vec![question],
         store_handle,
         outbox: Outbox::open(&home.join("outbox"), OutboxCapacity::default()).await.unwrap().0,
-        clients: Arc::new(Scripted),
+        clients: Arc::new(Scripted::default()),
         gate: Arc::default(),
         state_dir: home.to_owned(),
         events: EventBus::default(),
@@ -121,6 +148,84 @@ async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_
     assert!(told[3].starts_with("works/m/cloud-default-v1/main/"), "{told:?}");
     let jobs = store_handle.ask(|store| async move { store.jobs(None).await }).await.unwrap();
     assert_eq!(jobs.len(), 3, "a lane without a key claims nothing");
+}
+
+/// What became of each request of a pass, in order: its role, and whether it succeeded.
+type PairedPass = Vec<(String, bool)>;
+
+/// A pass over one model of a provider whose profile asks for pairs, and its job after it.
+async fn paired(provider: &str) -> (PairedPass, JobState) {
+    let home = tempfile::tempdir().unwrap();
+    let mut setup = setup(home.path(), &[provider]).await;
+    setup.questions[0].profile.paired = true;
+    let (mut events, store_handle) = (setup.events.listen(), Arc::clone(&setup.store_handle));
+    let stopped = run(setup, CancellationToken::new()).await.unwrap();
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        let DaemonEvent::Finished { outcome, .. } = &*event else { continue };
+        told.push(match &**outcome {
+            Outcome::Success(run) => (run.sample_role.clone(), true),
+            Outcome::Failure(failure) => (failure.extra["sample_role"].as_str().unwrap().to_owned(), false),
+        });
+    }
+    assert_eq!((stopped.counted.rows, stopped.flushed.left), (told.len() as u64, 0));
+    let own = told.iter().filter(|(role, _)| role == "published").count() as u64;
+    assert_eq!(stopped.counted.succeeded + stopped.counted.failed, own, "only the slot's request is counted");
+    let jobs = store_handle.ask(|store| async move { store.jobs(None).await }).await.unwrap();
+    (told, jobs.into_iter().next().unwrap())
+}
+
+/// Makes passes until both orders were drawn; `check` tells which one it saw.
+async fn in_both_orders(provider: &str, check: impl Fn(&[(&str, bool)], &JobState) -> bool) {
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 2 {
+        let (told, job) = paired(provider).await;
+        let told: Vec<(&str, bool)> = told.iter().map(|(role, ok)| (role.as_str(), *ok)).collect();
+        seen.insert(check(&told, &job));
+    }
+}
+
+#[tokio::test]
+async fn a_pair_is_two_requests_of_one_slot_in_either_order() {
+    in_both_orders("works", |told, job| {
+        assert_eq!((job.status, job.slot_attempts), (JobStatus::Success, 1));
+        let (own, other) = (("published", true), ("counterpart", true));
+        assert!(told == [own, other] || told == [other, own], "{told:?}");
+        told[0] == own
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pause_that_a_counterpart_is_asked_for_costs_the_slot_no_attempt() {
+    in_both_orders("limited", |told, job| match told {
+        [("published", false)] => {
+            assert_eq!((job.status, job.slot_attempts), (JobStatus::DeadLetter, 1));
+            true
+        }
+        [("counterpart", false)] => {
+            assert_eq!((job.status, job.slot_attempts, job.lease.as_ref()), (JobStatus::Queued, 0, None));
+            false
+        }
+        told => panic!("the other half was sent although the provider asked for a pause: {told:?}"),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_counterpart_that_hangs_takes_nothing_from_the_slot() {
+    in_both_orders("hangs_once", |told, job| match told {
+        [("published", false)] => {
+            assert_eq!(job.status, JobStatus::DeadLetter);
+            true
+        }
+        [("counterpart", false), ("published", true)] => {
+            assert_eq!(job.status, JobStatus::Success);
+            false
+        }
+        told => panic!("{told:?}"),
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -194,7 +299,7 @@ async fn nothing_begins_while_the_gate_is_closed_and_all_goes_on_when_it_opens()
 
 #[tokio::test]
 async fn a_clock_that_is_off_or_is_set_is_named_and_measuring_goes_on() {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::AtomicI64;
     let home = tempfile::tempdir().unwrap();
     let before = setup(home.path(), &["works"]).await;
     let ahead = Arc::new(AtomicI64::new(3600));

@@ -3,6 +3,7 @@
 
 use super::prometheus::{MetricKind, MetricsPage, number};
 use crate::daemon::event::DaemonEvent;
+use crate::domain::pair::is_counterpart;
 use crate::domain::{Outcome, Run};
 use std::collections::BTreeMap;
 
@@ -65,6 +66,8 @@ fn of<'a, T: Default>(family: &'a mut LabelledMetric<T>, labels: &[&str]) -> &'a
 impl Counters {
     pub fn observe(&mut self, event: &DaemonEvent) {
         match event {
+            // The figures are those of the series; rows and spending count everywhere else.
+            DaemonEvent::Finished { outcome, .. } if is_counterpart(outcome) => {}
             DaemonEvent::Finished { slot, outcome, took } => {
                 let provider = slot.series.model.provider.as_str();
                 let word = match outcome.as_ref() {

@@ -1,6 +1,7 @@
 //! Writes events as log lines. A "stored" row was confirmed by the store; a "measured" one waits for that.
 
 use crate::daemon::event::DaemonEvent;
+use crate::domain::pair::is_counterpart;
 use crate::domain::{Outcome, Slot};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -99,11 +100,16 @@ fn clocks_apart(by: Option<TimeDelta>) {
 fn finished(slot: &Slot, outcome: &Outcome, took: Duration) {
     let (provider, model) = (slot.series.model.provider.as_str(), slot.series.model.model_id.as_str());
     let (profile, seconds) = (slot.series.profile_id.as_str(), took.as_secs_f64());
+    // Absent where it is none.
+    let counterpart = is_counterpart(outcome).then_some(true);
     match outcome {
         Outcome::Success(run) => {
             let ttft_seconds = run.speeds.time_to_first_token;
             let (tokens_per_second, suspect) = (run.speeds.tokens_per_second, run.quality.suspect);
-            info!(provider, model, profile, seconds, ttft_seconds, tokens_per_second, suspect, "measured");
+            info!(
+                provider,
+                model, profile, seconds, ttft_seconds, tokens_per_second, suspect, counterpart, "measured"
+            );
             if let Some(why) = &run.endpoint_mismatch {
                 warn!(provider, model, why, "a row names no endpoint");
             }
@@ -111,7 +117,7 @@ fn finished(slot: &Slot, outcome: &Outcome, took: Duration) {
         Outcome::Failure(failure) => {
             let (kind, stage) = (failure.error_kind.as_str(), failure.stage.as_str());
             let (status, error) = (failure.http_status, failure.message.as_str());
-            warn!(provider, model, profile, seconds, kind, stage, status, error, "failed");
+            warn!(provider, model, profile, seconds, kind, stage, status, error, counterpart, "failed");
         }
     }
 }

@@ -15,7 +15,7 @@ struct CsvColumns {
     figures: Vec<(usize, &'static str, FieldType)>,
 }
 
-pub struct CsvRows<R> {
+pub struct CsvExport<R> {
     reader: Reader<Budgeted<R>>,
     record: ByteRecord,
     columns: Option<CsvColumns>,
@@ -24,7 +24,7 @@ pub struct CsvRows<R> {
     ended: bool,
 }
 
-impl<R: Read> CsvRows<R> {
+impl<R: Read> CsvExport<R> {
     pub fn new(from: R) -> Self {
         let reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(Budgeted::new(from));
         Self { reader, record: ByteRecord::new(), columns: None, number: 0, ended: false }
@@ -66,7 +66,7 @@ impl<R: Read> CsvRows<R> {
     }
 }
 
-impl<R: Read> RowsReader for CsvRows<R> {
+impl<R: Read> RowsReader for CsvExport<R> {
     fn next_row(&mut self) -> Option<Result<ExportedRow, RowsError>> {
         if self.ended {
             return None;

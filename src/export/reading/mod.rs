@@ -54,7 +54,7 @@ pub trait RowsReader {
 /// A reader of rows in a form that is read from its beginning to its end; `None` for Parquet.
 pub fn rows<'a>(format: ExportFormat, from: impl BufRead + 'a) -> Option<Box<dyn RowsReader + 'a>> {
     match format {
-        ExportFormat::Csv => Some(Box::new(csv::CsvRows::new(from))),
+        ExportFormat::Csv => Some(Box::new(csv::CsvExport::new(from))),
         ExportFormat::Json => Some(Box::new(json::JsonRows::of_document(from))),
         ExportFormat::Ndjson => Some(Box::new(json::JsonRows::of_lines(from))),
         ExportFormat::Parquet => None,

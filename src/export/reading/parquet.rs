@@ -25,7 +25,7 @@ const MOST_VALUES: i64 = 8 * 1024 * 1024;
 const LONGEST_HEAD: u64 = 4096;
 
 /// The values of a column, without the missing ones.
-enum ColumnValues {
+enum DecodedValues {
     Texts(std::vec::IntoIter<ByteArray>),
     Doubles(std::vec::IntoIter<f64>),
     Integers(std::vec::IntoIter<i64>),
@@ -35,7 +35,7 @@ enum ColumnValues {
 /// A column of a group, from which rows are taken.
 struct GroupColumn {
     name: &'static str,
-    values: ColumnValues,
+    values: DecodedValues,
     defined: std::vec::IntoIter<i16>,
     /// For lists: 0 at the first item of a row.
     repeated: Option<std::iter::Peekable<std::vec::IntoIter<i16>>>,
@@ -216,19 +216,19 @@ fn column(
     let (values, defined, repeated) = match physical {
         PhysicalType::DOUBLE => {
             let (values, defined, repeated) = read::<DoubleType>(group, place, rows)?;
-            (ColumnValues::Doubles(values.into_iter()), defined, repeated)
+            (DecodedValues::Doubles(values.into_iter()), defined, repeated)
         }
         PhysicalType::INT64 => {
             let (values, defined, repeated) = read::<Int64Type>(group, place, rows)?;
-            (ColumnValues::Integers(values.into_iter()), defined, repeated)
+            (DecodedValues::Integers(values.into_iter()), defined, repeated)
         }
         PhysicalType::BOOLEAN => {
             let (values, defined, repeated) = read::<BoolType>(group, place, rows)?;
-            (ColumnValues::Flags(values.into_iter()), defined, repeated)
+            (DecodedValues::Flags(values.into_iter()), defined, repeated)
         }
         _ => {
             let (values, defined, repeated) = read::<ByteArrayType>(group, place, rows)?;
-            (ColumnValues::Texts(values.into_iter()), defined, repeated)
+            (DecodedValues::Texts(values.into_iter()), defined, repeated)
         }
     };
     let repeated = list.then(|| repeated.into_iter().peekable());
@@ -279,7 +279,7 @@ impl GroupColumn {
     }
 }
 
-impl ColumnValues {
+impl DecodedValues {
     fn next(&mut self) -> Option<Value> {
         Some(match self {
             Self::Texts(texts) => texts.next()?.as_utf8().unwrap_or_default().into(),

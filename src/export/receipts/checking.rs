@@ -64,7 +64,7 @@ pub fn check(paths: &ReceiptPaths, key: Option<PublicKey>) -> Result<VerifyRepor
     };
     (report.signature, report.public_key) = judge(&manifest, &text, signature.as_deref(), key);
     let (rows, receipts) = (open(&paths.rows)?, open(&paths.receipts)?);
-    Checker {
+    ExportChecker {
         paths,
         manifest,
         report,
@@ -98,7 +98,7 @@ fn judge(
     (state, named.map(str::to_owned))
 }
 
-struct Checker<'a> {
+struct ExportChecker<'a> {
     paths: &'a ReceiptPaths,
     manifest: Manifest,
     report: VerifyReport,
@@ -109,7 +109,7 @@ struct Checker<'a> {
     paired: bool,
 }
 
-impl Checker<'_> {
+impl ExportChecker<'_> {
     fn files(mut self, mut rows: DigestedFile, receipts: DigestedFile) -> Result<VerifyReport, VerifyError> {
         let mut lines = LinesReader::new(receipts);
         match lines.head() {

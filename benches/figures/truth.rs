@@ -15,24 +15,19 @@ use std::sync::Arc;
 pub struct Truth {
     /// The first visible token.
     pub first: f64,
-    /// The last one.
-    pub last: f64,
+    /// Seconds a token, counted as the definition says: from the end of the first group of tokens that left within one
+    /// millisecond.
+    pub inter_token_latency: f64,
     /// The end of the answer.
     pub end: f64,
     /// Visible tokens.
     pub tokens: f64,
 }
 
-impl Truth {
-    /// Seconds a token.
-    pub fn inter_token_latency(&self) -> f64 {
-        (self.last - self.first) / (self.tokens - 1.0)
-    }
-}
-
 /// The newest `count` answers by request id.
 pub fn newest(simulator: &Simulator, count: usize) -> Result<HashMap<String, Truth>, Failed> {
-    let request = format!("GET /truth?recent={count} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n");
+    let request =
+        format!("GET /truth?recent={count}&tokens=1 HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n");
     let stream = TcpStream::connect(simulator.address)?;
     let answer = match &simulator.trust {
         None => asked(stream, &request)?,
@@ -58,9 +53,14 @@ fn asked(mut stream: impl Read + Write, request: &str) -> Result<String, Failed>
 
 fn read(request: &Value) -> Option<(String, Truth)> {
     let seconds = |name: &str| request["seconds"][name].as_f64();
+    let tokens: Vec<f64> =
+        request["visible_token_seconds"].as_array()?.iter().map(Value::as_f64).collect::<Option<_>>()?;
+    let first = *tokens.first()?;
+    let together = tokens.iter().take_while(|at| **at < first + 0.001).count();
+    let later = (tokens.len() - together) as f64;
     let truth = Truth {
-        first: seconds("first_visible")?,
-        last: seconds("last_visible")?,
+        first,
+        inter_token_latency: (tokens.last()? - tokens.get(together.checked_sub(1)?)?) / later,
         end: seconds("end")?,
         tokens: request["visible_tokens"].as_f64()?,
     };

@@ -2,7 +2,9 @@
 //! mean for publishing. Pure; `commands::calibrate` makes the runs.
 
 use crate::measure::stats::{SummaryStats, percentile};
+use crate::measure::timeline::arrival_groups;
 use serde::Serialize;
+use std::time::Duration;
 
 /// Quantile of the normal distribution for an interval of 95 %.
 const QUANTILE_95: f64 = 1.96;
@@ -19,9 +21,26 @@ const SPOILT_LIMIT: f64 = 0.05;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ServerTimes {
     pub first_visible: f64,
-    pub last_visible: f64,
     pub end: f64,
     pub visible_tokens: f64,
+    /// Seconds a token; `None` if all left at once.
+    pub inter_token_latency: Option<f64>,
+}
+
+impl ServerTimes {
+    /// From the moments at which tokens left: a server that is late sends several at once, so its pace is counted from groups, as
+    /// that of its client is. `None` without tokens.
+    pub fn of(tokens: &[Duration], end: f64) -> Option<Self> {
+        let first = *arrival_groups(tokens).first()?;
+        let seconds = tokens.last()?.saturating_sub(tokens[first - 1]).as_secs_f64();
+        let later = tokens.len() - first;
+        Some(Self {
+            first_visible: tokens[0].as_secs_f64(),
+            end,
+            visible_tokens: tokens.len() as f64,
+            inter_token_latency: (later > 0).then(|| seconds / later as f64),
+        })
+    }
 }
 
 /// One run with its truth.
@@ -113,9 +132,7 @@ impl CalibrationCell {
         };
         let connect = samples.iter().map(|sample| sample.connect).reduce(f64::min).unwrap_or(0.0);
         let pace = |sample: &CalibrationSample| {
-            let ServerTimes { first_visible, last_visible, visible_tokens, .. } = sample.server;
-            let truth = (last_visible - first_visible) / (visible_tokens - 1.0);
-            Some(sample.inter_token_latency? / truth - 1.0)
+            Some(sample.inter_token_latency? / sample.server.inter_token_latency? - 1.0)
         };
         let rate = |sample: &CalibrationSample| {
             let truth = sample.server.visible_tokens / (connect + sample.server.end);
@@ -231,7 +248,12 @@ mod tests {
     /// Runs whose TTFT and pace are off by these, and the number of suspect ones among them.
     fn cell(conditions: CellConditions, ttft_off: f64, pace_off: f64, suspect: usize) -> CalibrationCell {
         let sample = |n: usize| CalibrationSample {
-            server: ServerTimes { first_visible: 0.05, last_visible: 0.15, end: 0.15, visible_tokens: 21.0 },
+            server: ServerTimes {
+                first_visible: 0.05,
+                end: 0.15,
+                visible_tokens: 21.0,
+                inter_token_latency: Some(0.005),
+            },
             connect: 0.003 + (n % 2) as f64 * 1e-5,
             ttft: 0.053 + ttft_off + (n % 3) as f64 * 1e-5,
             inter_token_latency: Some(0.005 * (1.0 + pace_off)),
@@ -241,6 +263,18 @@ mod tests {
         };
         let samples: Vec<_> = (0..100).map(sample).collect();
         CalibrationCell::of(conditions, &samples, 0)
+    }
+
+    #[test]
+    fn a_server_that_sends_several_tokens_at_once_has_the_pace_of_the_rest() {
+        let at = |milliseconds: &[u64]| {
+            milliseconds.iter().copied().map(Duration::from_millis).collect::<Vec<_>>()
+        };
+        let late = ServerTimes::of(&at(&[50, 50, 50, 55, 60, 65]), 0.07).unwrap();
+        assert!((late.inter_token_latency.unwrap() - 0.005).abs() < 1e-9, "{late:?}");
+        assert_eq!((late.first_visible, late.visible_tokens), (0.05, 6.0));
+        assert_eq!(ServerTimes::of(&at(&[50, 50]), 0.07).unwrap().inter_token_latency, None);
+        assert_eq!(ServerTimes::of(&[], 0.07), None);
     }
 
     #[test]

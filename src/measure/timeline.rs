@@ -47,16 +47,8 @@ impl<'a> VisibleText<'a> {
 
     /// Number of chunks in each arrival group.
     fn groups(&self) -> Vec<usize> {
-        let mut groups = Vec::new();
-        let mut rest = &self.deltas[..];
-        while let Some(first) = rest.first() {
-            let together =
-                rest.iter().take_while(|delta| delta.at < first.at + GROUP || delta.at == first.at);
-            let count = together.count();
-            groups.push(count);
-            rest = &rest[count..];
-        }
-        groups
+        let arrivals: Vec<Duration> = self.deltas.iter().map(|delta| delta.at).collect();
+        arrival_groups(&arrivals)
     }
 
     /// `None` if everything arrived at once, which shows no pace. The tokens of the first group have no beginning that
@@ -102,6 +94,18 @@ impl<'a> VisibleText<'a> {
         }
         None
     }
+}
+
+/// Number of arrivals in each arrival group.
+pub fn arrival_groups(arrivals: &[Duration]) -> Vec<usize> {
+    let mut groups = Vec::new();
+    let mut rest = arrivals;
+    while let Some(first) = rest.first() {
+        let count = rest.iter().take_while(|at| **at < *first + GROUP || *at == first).count();
+        groups.push(count);
+        rest = &rest[count..];
+    }
+    groups
 }
 
 /// The times of an answer that no piece of text carries.

@@ -106,7 +106,7 @@ fn bias(samples: impl Iterator<Item = Option<(Truth, f64, f64)>>) -> Result<Bias
     let late: Vec<f64> = samples.iter().map(|(truth, ttft, _)| ttft - truth.first).collect();
     let planned: Vec<f64> = samples.iter().map(|(_, ttft, _)| ttft - TTFT).collect();
     let pace: Vec<f64> =
-        samples.iter().map(|(truth, _, pace)| (pace / truth.inter_token_latency() - 1.0).abs()).collect();
+        samples.iter().map(|(truth, _, pace)| (pace / truth.inter_token_latency - 1.0).abs()).collect();
     Ok(Bias {
         mean: mean(&late),
         p99: percentile(late.iter().copied(), 99.0),

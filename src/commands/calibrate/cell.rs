@@ -101,7 +101,7 @@ impl Bench {
             method: "GET",
             target: self.truth.clone(),
             proxy: None,
-            path: format!("/truth?recent={count}"),
+            path: format!("/truth?recent={count}&tokens=1"),
             headers: Vec::new(),
             body: Bytes::new(),
         };
@@ -115,13 +115,10 @@ impl Bench {
 }
 
 fn server_times(request: &Value) -> Option<(String, ServerTimes)> {
-    let seconds = |name: &str| request["seconds"][name].as_f64();
-    let times = ServerTimes {
-        first_visible: seconds("first_visible")?,
-        last_visible: seconds("last_visible")?,
-        end: seconds("end")?,
-        visible_tokens: request["visible_tokens"].as_f64()?,
-    };
+    let tokens = request["visible_token_seconds"].as_array()?;
+    let tokens: Option<Vec<Duration>> =
+        tokens.iter().map(|at| Duration::try_from_secs_f64(at.as_f64()?).ok()).collect();
+    let times = ServerTimes::of(&tokens?, request["seconds"]["end"].as_f64()?)?;
     Some((request["id"].as_str()?.to_owned(), times))
 }
 

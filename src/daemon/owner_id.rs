@@ -58,7 +58,8 @@ pub fn unique() -> String {
     format!("{}:{:016x}", host(), rand::random::<u64>())
 }
 
-fn host() -> String {
+/// The name of this host.
+pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

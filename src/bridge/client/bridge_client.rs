@@ -127,7 +127,8 @@ impl BridgeClient {
 
     /// Sets the host's newest calibration; each request reports it.
     pub fn calibrated(&self, newest: &CalibrationSummary) {
-        let note = Some(newest.note().to_string()).filter(|note| note.is_ascii());
+        let fits = |note: &String| note.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        let note = Some(newest.note().to_string()).filter(fits);
         *self.calibration.lock().unwrap_or_else(PoisonError::into_inner) = note;
     }
 

@@ -167,11 +167,6 @@ async fn measure(
     Ok(cells)
 }
 
-/// The name of this host in calibrations.
-pub fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 fn describe(cells: Vec<CalibrationCell>, daemon: usize, context: &Context) -> Calibration {
     let system = rustix::system::uname();
     let state_dir = context.settings.state_dir().map(|directory| directory.value);
@@ -179,7 +174,7 @@ fn describe(cells: Vec<CalibrationCell>, daemon: usize, context: &Context) -> Ca
         id: ulid::Ulid::generate().to_string(),
         at: Utc::now(),
         runner: state_dir.ok().and_then(|state_dir| owner_id::known(&state_dir)),
-        host: host(),
+        host: owner_id::host(),
         kernel: format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy()),
         program: measured_by(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),

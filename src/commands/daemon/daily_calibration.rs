@@ -15,6 +15,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -25,14 +26,16 @@ const LOOK: Duration = Duration::from_secs(60);
 const SETTLED_TICKS: u32 = 6;
 /// The age at which a calibration is replaced.
 const EVERY: TimeDelta = TimeDelta::days(1);
+/// Least time between two calibrations of one process.
+const REST: Duration = Duration::from_secs(12 * 3600);
 /// Uptime before the first calibration of a host that has none: a new daemon measures first.
 const FIRST: Duration = Duration::from_secs(600);
 /// Pause after a failed one.
 const AGAIN: Duration = Duration::from_secs(3600);
 /// Time for which a quiet moment is waited for.
 const PATIENCE: Duration = Duration::from_secs(3600);
-/// Time within which running measurements have to end once lanes begin nothing.
-const DRAIN: Duration = Duration::from_secs(120);
+/// Time beyond the deadlines of a pair within which running measurements have to end once lanes begin nothing.
+const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 /// Deadline of a calibration, which takes ten seconds.
 const DEADLINE: Duration = Duration::from_secs(180);
 
@@ -75,14 +78,18 @@ impl DailyCalibration {
         self.publish(state_dir, None);
         sleep(config.tick.saturating_mul(SETTLED_TICKS).min(LOOK)).await;
         let (mut failed, mut stored) = (None::<FailedCalibration>, StoredCalibrations::default());
+        let mut done = None::<Instant>;
         loop {
             self.deliver(state_dir, &mut stored).await;
             let newest = self.publish(state_dir, failed.as_ref());
             let newest_at = newest.map(|newest| newest.at);
             let since_failure = failed.as_ref().map(|failed| failed.at.elapsed());
-            if config.calibrate && is_due(newest_at, began.elapsed(), since_failure, Utc::now()) {
+            // Whatever became of its file, one that was made just now is not made again.
+            let rests = done.is_some_and(|at| at.elapsed() < REST);
+            if config.calibrate && !rests && is_due(newest_at, began.elapsed(), since_failure, Utc::now()) {
                 failed =
                     self.calibrate().await.err().map(|why| FailedCalibration { at: Instant::now(), why });
+                done = failed.is_none().then(Instant::now);
                 if let Some(FailedCalibration { why, .. }) = &failed {
                     let why = why.clone();
                     self.events.tell(DaemonEvent::CalibrationFailed { why, again: AGAIN });
@@ -107,14 +114,16 @@ impl DailyCalibration {
     /// Calibrates the host while lanes begin nothing, and keeps the result.
     async fn calibrate(&self) -> Result<(), String> {
         let impatient = || self.events.tell(DaemonEvent::CalibrationOverdue { waited: PATIENCE });
-        let closed = self.gate.close(PATIENCE, DRAIN, impatient).await?;
+        let drain = self.context.settings.daemon_config.deadline * 2 + DRAIN_MARGIN;
+        let closed = self.gate.close(PATIENCE, drain, impatient).await?;
         let calibration = timeout(DEADLINE, calibrate::short(&self.context))
             .await
             .map_err(|_| format!("it took longer than {} s", DEADLINE.as_secs()))?
             .map_err(|error| error.message)?;
         drop(closed);
-        let kept: Value = document(&calibration);
-        kept::save(&kept, calibrate::waits(&self.context), &self.context).map_err(|error| error.message)?;
+        let (kept, context): (Value, _) = (document(&calibration), Arc::clone(&self.context));
+        let saving = spawn_blocking(move || kept::save(&kept, calibrate::waits(&context), &context));
+        saving.await.map_err(|error| error.to_string())?.map_err(|error| error.message)?;
         let verdict = calibration.verdict;
         self.events.tell(DaemonEvent::Calibrated {
             id: calibration.id,

@@ -8,6 +8,7 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::prompts::ask_about;
 use crate::commands::stdout;
+use crate::daemon::owner_id;
 use crate::domain::ModelRef;
 use crate::domain::env_vars::{LOGNAME, USER};
 use crate::output::{catalog_changes, print, prompt, units};
@@ -302,5 +303,5 @@ pub fn who(context: &Context) -> String {
     let env = context.settings.env();
     let user = env.first(&[USER, LOGNAME]).map(|(_, name)| name.to_owned());
     let user = user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
-    format!("{user}@{}", rustix::system::uname().nodename().to_string_lossy())
+    format!("{user}@{}", owner_id::host())
 }

@@ -2,11 +2,11 @@
 //! answer is a finding, never an abort.
 
 use crate::commands::bridge;
-use crate::commands::calibrate::{self, kept};
+use crate::commands::calibrate::kept;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
-use crate::daemon::status_file;
-use crate::domain::calibration::{CalibrationSummary, KeptCalibration};
+use crate::daemon::{owner_id, status_file};
+use crate::domain::calibration::KeptCalibration;
 use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
 use crate::domain::fleet::Fleet;
@@ -75,7 +75,7 @@ impl<'a> StatusReader<'a> {
         let calibrations = self.calibrations(fleet.as_ref(), now).await;
         // A daemon of this host has told it.
         if daemon_status.as_ref().is_none_or(|told| told.calibration.is_none()) {
-            problems.extend(calibrations.here.as_ref().and_then(CalibrationSummary::unfit));
+            problems.extend(calibrations.here.as_ref().and_then(|here| here.unfit_here(now)));
         }
         worst_first(&mut problems);
         let store = self.store.as_ref().map(|store| store.describe());
@@ -136,11 +136,11 @@ impl<'a> StatusReader<'a> {
         };
         let here = match here {
             Some(kept) => Some(kept),
-            None => store.calibrations(&calibrate::host(), 1).await.ok().and_then(|mut known| known.pop()),
+            None => store.calibrations(&owner_id::host(), 1).await.ok().and_then(|mut known| known.pop()),
         };
         let hosts = store.newest_calibrations(now - SHOWN).await.ok().map(|stored| {
             let told = fleet.runners.iter().filter_map(|runner| runner.calibration.clone());
-            let recent = told.filter(|calibration| now - calibration.at <= SHOWN);
+            let recent = told.filter(|calibration| (now - calibration.at).abs() <= SHOWN);
             let mut hosts: Vec<_> = stored.iter().map(KeptCalibration::summary).chain(recent).collect();
             hosts.sort_by(|one, other| one.host.cmp(&other.host));
             hosts

@@ -7,6 +7,7 @@ use crate::storage::catalog::{CatalogEntry, ChangeOutcome, ChangeRequest};
 use crate::storage::{endpoints, lifecycle};
 use chrono::Utc;
 use serde_json::{Map, Value};
+use tracing::warn;
 
 /// Maximum number of batches that are read to count today's.
 const BATCHES: u32 = 500;
@@ -68,10 +69,15 @@ impl CatalogPolicy<'_> {
         }
         store_handle.ask(move |store| async move { store.finish_batch(&id, Utc::now()).await }).await?;
         let models = changed.clone();
-        store_handle
+        self.judge_anew(changed, None).await?;
+        // The changes are made; the next list of the router marks its endpoints again.
+        let marked = store_handle
             .ask(move |store| async move { endpoints::mark_measured(&models, &*store).await })
-            .await?;
-        self.judge_anew(changed, None).await
+            .await;
+        if let Err(error) = marked {
+            warn!("endpoints of changed models are not marked yet: {error}");
+        }
+        Ok(())
     }
 
     /// Keeps the lifecycle of models that have just changed, and this note beside its reasons.

@@ -12,10 +12,16 @@ pub const SUBJECT: &str = "calibration";
 const FIRST: TimeDelta = TimeDelta::days(1);
 
 impl CalibrationSummary {
-    /// The problem if the host should not publish.
+    /// The problem if the host should not publish. What mends it has to run on that host.
     pub fn unfit(&self) -> Option<DaemonProblem> {
         let verdict = self.verdict.trim_end_matches('.');
         (!self.may_publish).then(|| problem(ProblemKind::HostUnfit, format!("{}: {verdict}", self.host)))
+    }
+
+    /// The same of the host where this runs, if the calibration is not too old to say so.
+    pub fn unfit_here(&self, now: DateTime<Utc>) -> Option<DaemonProblem> {
+        let unfit = self.unfit().filter(|_| now - self.at <= OLD);
+        unfit.map(|problem| problem.command(COMMAND))
     }
 }
 
@@ -35,12 +41,13 @@ impl CalibrationReport {
             let why = self.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             problem(ProblemKind::CalibrationOld, format!("{what}{why}"))
         });
-        self.newest.as_ref().and_then(CalibrationSummary::unfit).or(missed)
+        let problem = self.newest.as_ref().and_then(CalibrationSummary::unfit).or(missed);
+        problem.map(|problem| problem.command(COMMAND))
     }
 }
 
 fn problem(kind: ProblemKind, sentence: String) -> DaemonProblem {
-    DaemonProblem::new(kind, ProblemSeverity::Degraded, SUBJECT, sentence).command(COMMAND)
+    DaemonProblem::new(kind, ProblemSeverity::Degraded, SUBJECT, sentence)
 }
 
 #[cfg(test)]

@@ -178,7 +178,7 @@ const OUTCOMES: &[RowField] = &[
     text("reasoning_effort", "the effort that was sent").run().csv(50),
     text("validation_policy", "`visible_nonzero`: visible text came").run(),
     flag("visible_text_empty", "always false: a success has visible text").run(),
-    text("sample_role", "`published`, `manual`, `counterpart` (the warm half of a pair), or what `--role` said").run().failure(15).csv(8),
+    text("sample_role", "`published`, `shadow` (of a daemon, not published), `manual`, `counterpart` (the warm half of a pair), or what `--role` said").run().failure(15).csv(8),
     text("benchmark_profile_id", "the profile; `custom` where flags changed the question").run().failure(14).csv(7),
     count("protocol_version", "version of the measuring rules").run(),
     text("attempt_group", "the attempts at one measurement").run().failure(16).csv(61),

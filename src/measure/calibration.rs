@@ -229,6 +229,9 @@ pub fn verdict(cells: &[CalibrationCell], streams: usize) -> CalibrationVerdict 
             (true, sentence)
         }
     };
+    let has_tls = judged.iter().any(|cell| cell.conditions.tls);
+    let sentence =
+        if has_tls { sentence } else { format!("{sentence} Connections over TLS were not measured.") };
     CalibrationVerdict { streams: most, may_publish, sentence, ttft }
 }
 
@@ -287,7 +290,7 @@ mod tests {
         assert_eq!(
             good.sentence,
             "This host may publish: with up to 2 streams at once, its TTFT is off by +0.21 ms in the mean and +0.22 ms at \
-             p99 at most."
+             p99 at most. Connections over TLS were not measured."
         );
         for (faulty, why) in [
             (cell(IDLE, 0.004, 0.0, 0), "TTFT is 4.0 ms off in the mean"),

@@ -15,9 +15,21 @@ use std::collections::BTreeMap;
 const ABOUT: &str = "Medians over complete pairs. COLD - WARM is the median of the differences within pairs, not the \
     difference of the medians.";
 
+const OTHERS: &str = "All figures above are those of the cold requests.";
+const TOO_FEW: &str = "Fewer than 6 pairs have no interval.";
+
+/// What pairs are of: one question to one model, at a router's one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PairSeries {
+    pub model: ModelRef,
+    /// The id of the profile that asked.
+    pub profile: Option<String>,
+}
+
 /// A model with its pairs.
 struct PairLine<'a> {
     model: &'a ModelRef,
+    profile: Option<&'a str>,
     pairs: &'a PairReport,
 }
 
@@ -27,27 +39,32 @@ pub fn lines<'a>(
     models: impl IntoIterator<Item = (&'a ModelRef, &'a PairReport)>,
     view: &ReportView,
 ) -> Vec<String> {
-    laid_out(models, view, Some(view.terminal.width))
+    let line = |(model, pairs)| PairLine { model, profile: None, pairs };
+    let lines: Vec<PairLine<'_>> = models.into_iter().map(line).collect();
+    laid_out(&lines, &format!("{ABOUT} {OTHERS}"), view, Some(view.terminal.width))
 }
 
 /// The list of stored pairs, ending in a line break.
-pub fn list(models: &BTreeMap<ModelRef, PairReport>, view: &ReportView) -> String {
-    laid_out(models, view, view.limit()).join("\n") + "\n"
+pub fn list(series: &BTreeMap<PairSeries, PairReport>, view: &ReportView) -> String {
+    let line = |(series, pairs): (&'_ PairSeries, _)| (series.clone(), pairs);
+    let owned: Vec<(PairSeries, &PairReport)> = series.iter().map(line).collect();
+    let lines: Vec<PairLine<'_>> = owned
+        .iter()
+        .map(|(series, pairs)| PairLine { model: &series.model, profile: series.profile.as_deref(), pairs })
+        .collect();
+    laid_out(&lines, ABOUT, view, view.limit()).join("\n") + "\n"
 }
 
-fn laid_out<'a>(
-    models: impl IntoIterator<Item = (&'a ModelRef, &'a PairReport)>,
-    view: &ReportView,
-    limit: Option<usize>,
-) -> Vec<String> {
-    let lines: Vec<PairLine<'_>> =
-        models.into_iter().map(|(model, pairs)| PairLine { model, pairs }).collect();
+fn laid_out(lines: &[PairLine<'_>], about: &str, view: &ReportView, limit: Option<usize>) -> Vec<String> {
     if lines.is_empty() {
         return Vec::new();
     }
     let unicode = view.terminal.unicode;
-    let list = ListReport::new(&lines)
-        .column(Column::new("MODEL").free(), |line| line.model.to_string())
+    let mut list = ListReport::new(lines).column(Column::new("MODEL").free(), |line| line.model.to_string());
+    if lines.iter().any(|line| line.profile.is_some()) {
+        list = list.column(Column::new("PROFILE").rank(1), |line| line.profile.unwrap_or("-").to_owned());
+    }
+    let list = list
         .column(Column::number("PAIRS"), |line| line.pairs.difference.sorted.len().to_string())
         .column(Column::number("TTFT COLD").rank(2), move |line| median(&line.pairs.cold, unicode))
         .column(Column::number("TTFT WARM").rank(2), move |line| median(&line.pairs.warm, unicode))
@@ -58,7 +75,10 @@ fn laid_out<'a>(
         *header = view.paint().heading(header);
     }
     let wrapped = |words: &str| text::wrap(words, view.terminal.width, 0);
-    shown.extend(wrapped(ABOUT).iter().map(|line| view.paint().quiet(line)));
+    shown.extend(wrapped(about).iter().map(|line| view.paint().quiet(line)));
+    if lines.iter().any(|line| line.pairs.interval.is_none()) {
+        shown.extend(wrapped(TOO_FEW).iter().map(|line| view.paint().quiet(line)));
+    }
     let of_all = |count: fn(&PairReport) -> u64| lines.iter().map(|line| count(line.pairs)).sum::<u64>();
     let (incomplete, suspect) = (of_all(|pairs| pairs.incomplete), of_all(|pairs| pairs.suspect));
     if incomplete + suspect > 0 {
@@ -97,12 +117,14 @@ pub fn document(pairs: &PairReport) -> Value {
 
 pub const SCHEMA: &str = "llmbench.results.pairs/1";
 
-/// Stored pairs for programs, by model.
-pub fn list_document(models: &BTreeMap<ModelRef, PairReport>, window: &Window) -> Value {
-    let model = |(model, pairs): (&ModelRef, &PairReport)| {
-        let mut fields = Map::new();
-        fields.insert("provider".to_owned(), model.provider.clone().into());
-        fields.insert("model".to_owned(), model.model_id.clone().into());
+/// Stored pairs for programs, by model, endpoint and profile.
+pub fn list_document(series: &BTreeMap<PairSeries, PairReport>, window: &Window) -> Value {
+    let one = |(series, pairs): (&PairSeries, &PairReport)| {
+        let (mut fields, whole) = (Map::new(), series.model.unpinned());
+        fields.insert("provider".to_owned(), whole.provider.into());
+        fields.insert("model".to_owned(), whole.model_id.into());
+        fields.insert("endpoint".to_owned(), series.model.endpoint_tag().into());
+        fields.insert("profile".to_owned(), series.profile.clone().into());
         if let Value::Object(pairs) = document(pairs) {
             fields.extend(pairs);
         }
@@ -112,7 +134,7 @@ pub fn list_document(models: &BTreeMap<ModelRef, PairReport>, window: &Window) -
         "schema": SCHEMA,
         "from": window.from.map(time),
         "to": window.to.map(time),
-        "models": models.iter().map(model).collect::<Vec<_>>(),
+        "models": series.iter().map(one).collect::<Vec<_>>(),
     })
 }
 

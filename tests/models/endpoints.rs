@@ -91,6 +91,8 @@ async fn endpoints_are_targets_from_the_pin_until_nobody_measures_them() {
         let said = router.say(&["models", "disable", &format!("{MODEL}@novita/fp8"), "--reason", "enough"]);
         assert!(said.status == 2 && said.err.contains("--unpin novita/fp8 stops that endpoint"), "{said:?}");
         router.done(&["models", "set", MODEL, "--unpin", "novita/fp8"]);
+        let said = router.say(&["models", "disable", &format!("{MODEL}@novita/fp8"), "--reason", "enough"]);
+        assert!(said.status == 2 && said.err.contains("is pinned to deepinfra/fp4"), "{said:?}");
         assert_eq!(targets().await, both[..1]);
         router.done(&["models", "disable", MODEL, "--reason", "enough"]);
         assert_eq!(targets().await, []);

@@ -32,7 +32,7 @@ pub async fn disable(args: &ModelsDisableArgs, context: &Context) -> Result<Exit
     }
     let store = context.open_store().await?;
     let selection = chosen(&args.selectors, store.as_ref()).await?;
-    refuse_one_of_several_endpoints(&args.selectors, &selection.entries)?;
+    refuse_single_endpoints(&args.selectors, &selection.entries)?;
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
     let set = off(&DisableDetails {
         reason: &args.reason,
@@ -52,29 +52,37 @@ pub async fn disable(args: &ModelsDisableArgs, context: &Context) -> Result<Exit
     ask_and_do(&session, intent, selection.must_ask).await
 }
 
-/// Refuses a selector that names one endpoint of a model with several: the catalog has one entry for the model, and all of
-/// them would stop.
-fn refuse_one_of_several_endpoints(
-    selectors: &[String],
-    entries: &[CatalogEntry],
-) -> Result<(), CommandError> {
+/// Refuses a selector that names an endpoint, unless the model is measured there and nowhere else: the catalog has one
+/// entry for a model, which is disabled as a whole.
+fn refuse_single_endpoints(selectors: &[String], entries: &[CatalogEntry]) -> Result<(), CommandError> {
     for selector in selectors {
         let Ok(named) = selector.trim().parse::<ModelRef>() else { continue };
         let (Some(tag), whole) = (named.endpoint_tag(), named.unpinned()) else { continue };
         let entry = entries.iter().find(|entry| entry.model == whole);
         let pinned = entry.map(CatalogEntry::pinned_endpoints).unwrap_or_default();
-        if pinned.len() > 1 {
-            let (whole, tag) = (escape(&whole.to_string()), escape(tag));
-            return Err(CommandError::usage(format!(
-                "`{}` is one of {} measured endpoints of a model, and a model is disabled as a whole",
-                escape(selector),
+        let (shown, whole, tag) = (escape(selector), escape(&whole.to_string()), escape(tag));
+        let all = format!("llmbench models disable {whole} --reason TEXT stops all of its measurements");
+        let refusal = match &pinned[..] {
+            [only] if only.tag == tag => continue,
+            [] => CommandError::usage(format!(
+                "`{shown}` is no endpoint that is measured: {whole} is pinned to none"
+            ))
+            .hint(all),
+            pinned if pinned.iter().all(|endpoint| endpoint.tag != tag) => {
+                let tags: Vec<String> = pinned.iter().map(|endpoint| escape(&endpoint.tag)).collect();
+                CommandError::usage(format!(
+                    "`{shown}` is no endpoint that is measured: {whole} is pinned to {}",
+                    tags.join(", ")
+                ))
+                .hint(all)
+            }
+            pinned => CommandError::usage(format!(
+                "`{shown}` is one of {} measured endpoints of a model, and a model is disabled as a whole",
                 pinned.len()
             ))
-            .hint(format!(
-                "llmbench models set {whole} --unpin {tag} stops that endpoint; llmbench models disable {whole} --reason \
-                 TEXT stops all of them"
-            )));
-        }
+            .hint(format!("llmbench models set {whole} --unpin {tag} stops that endpoint; {all}")),
+        };
+        return Err(refusal);
     }
     Ok(())
 }

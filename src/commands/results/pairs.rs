@@ -9,6 +9,7 @@ use crate::domain::ModelRef;
 use crate::domain::pair::COUNTERPART;
 use crate::domain::run::Quality;
 use crate::measure::paired::{HalfTtft, PairReport, PairTally};
+use crate::output::pairs::PairSeries;
 use crate::output::{pairs, print};
 use crate::storage::Store;
 use crate::storage::history::row_pages::{RowQuery, RowSource};
@@ -25,6 +26,8 @@ const FIELDS: &[&str] = &[
     "model_name",
     "pair_id",
     "pair_position",
+    "route_endpoint_tag",
+    "benchmark_profile_id",
     "sample_role",
     "connection",
     "time_to_first_token",
@@ -45,9 +48,10 @@ pub async fn run(args: ResultsPairsArgs, context: Context) -> Result<Exit, Comma
     if args.json {
         stdout::document(&pairs::list_document(&models, &scope.window))?;
     } else if models.is_empty() {
-        print::note(
-            "no pair is stored that fits; `llmbench run --paired` and profiles with `paired = true` make some",
-        );
+        let week = if args.window.since.is_none() { " of the last 7 days" } else { "" };
+        print::note(&format!(
+            "no pair{week} is stored that fits; `llmbench run --paired` and profiles with `paired = true` make some"
+        ));
         unknown_names::hint_at_model(&scope, &*store)
             .await
             .map_err(|error| read_error("reading names", error))?;
@@ -59,17 +63,17 @@ pub async fn run(args: ResultsPairsArgs, context: Context) -> Result<Exit, Comma
 
 /// A pair, as far as its rows were read.
 struct StoredPair {
-    model: ModelRef,
+    series: PairSeries,
     cold: HalfTtft,
     warm: HalfTtft,
     cold_first: bool,
 }
 
-/// The pairs of each model.
+/// The pairs of each question to each endpoint.
 async fn read(
     store: &dyn Store,
     scope: &HistoryFilter,
-) -> Result<BTreeMap<ModelRef, PairReport>, CommandError> {
+) -> Result<BTreeMap<PairSeries, PairReport>, CommandError> {
     let mut found: HashMap<String, StoredPair> = HashMap::new();
     let runs = RunSeries::ALL.into_iter().map(RowSource::Runs);
     for table in runs.chain([RowSource::Errors]) {
@@ -78,11 +82,11 @@ async fn read(
             page.rows().for_each(|text| join(text, table == RowSource::Errors, &mut found));
         }
     }
-    let mut tallies: BTreeMap<ModelRef, PairTally> = BTreeMap::new();
-    for StoredPair { model, cold, warm, cold_first } in found.into_values() {
-        tallies.entry(model).or_default().add(cold, warm, cold_first);
+    let mut tallies: BTreeMap<PairSeries, PairTally> = BTreeMap::new();
+    for StoredPair { series, cold, warm, cold_first } in found.into_values() {
+        tallies.entry(series).or_default().add(cold, warm, cold_first);
     }
-    Ok(tallies.into_iter().map(|(model, tally)| (model, tally.report())).collect())
+    Ok(tallies.into_iter().map(|(series, tally)| (series, tally.report())).collect())
 }
 
 /// Adds a row to its pair, if it is of one. A failed half leaves its place in the pair empty.
@@ -95,13 +99,24 @@ fn join(text: &str, failed: bool, found: &mut HashMap<String, StoredPair>) {
     };
     let counterpart = word("sample_role") == Some(COUNTERPART);
     let pair = found.entry(id.to_owned()).or_insert_with(|| StoredPair {
-        model: ModelRef::new(provider, model),
+        series: PairSeries {
+            model: measured(ModelRef::new(provider, model), word("route_endpoint_tag")),
+            profile: word("benchmark_profile_id").map(str::to_owned),
+        },
         cold: HalfTtft::Missing,
         warm: HalfTtft::Missing,
         cold_first: counterpart != (row.get("pair_position").and_then(Value::as_u64) == Some(1)),
     });
     if !failed {
         *(if counterpart { &mut pair.warm } else { &mut pair.cold }) = half(&row, counterpart);
+    }
+}
+
+/// The model with its endpoint, if a router has it.
+fn measured(model: ModelRef, endpoint: Option<&str>) -> ModelRef {
+    match endpoint.filter(|_| model.is_routed() && model.endpoint_tag().is_none()) {
+        Some(tag) => model.pinned(tag),
+        None => model,
     }
 }
 

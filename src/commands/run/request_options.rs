@@ -4,6 +4,7 @@ use crate::cli::run::{ArrivalsArg, RunArgs};
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::domain::Profile;
+use crate::domain::pair::COUNTERPART;
 use crate::domain::sourced::Source;
 use crate::measure::load::{ArrivalRate, Arrivals, LoadSpec};
 use crate::measure::report::RequestedConnection;
@@ -60,6 +61,10 @@ pub fn settle(args: &RunArgs, context: &Context) -> Result<RequestOptions, Comma
     let connection = connection(args)?;
     let single = args.rate.is_none() && args.concurrency.unwrap_or(1) == 1;
     let publishable = profile.published && !own && !args.warm && single && !profile.cache_bust;
+    if args.role.as_deref() == Some(COUNTERPART) {
+        return Err(CommandError::usage(format!("--role {COUNTERPART} is that of the warm halves of pairs"))
+            .hint("--paired makes such rows; any other word is free"));
+    }
     if args.role.as_deref() == Some(PUBLISHED) && !publishable {
         return Err(CommandError::usage(
             "--role published needs a published profile as it is, cold, one request at a time",

@@ -6,7 +6,7 @@ use crate::commands::calibrate::kept;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::daemon::{owner_id, status_file};
-use crate::domain::calibration::KeptCalibration;
+use crate::domain::calibration::{CalibrationSummary, KeptCalibration};
 use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
 use crate::domain::fleet::Fleet;
@@ -33,6 +33,16 @@ pub struct StatusSnapshot {
     pub report: StatusReport,
     /// 0, or the status for the reason why the store could not be read.
     pub exit: Exit,
+}
+
+/// The status report of a daemon with the newest calibration of its host: it may have been made by hand since.
+fn with_newest(mut told: DaemonStatus, newest: Option<CalibrationSummary>) -> DaemonStatus {
+    if let (Some(report), Some(newest)) = (&mut told.calibration, newest)
+        && report.newest.as_ref().is_none_or(|known| known.at < newest.at)
+    {
+        report.newest = Some(newest);
+    }
+    told
 }
 
 impl<'a> StatusReader<'a> {
@@ -92,14 +102,16 @@ impl<'a> StatusReader<'a> {
     /// An unreadable file is a finding.
     pub fn daemon_status(&self) -> Result<Option<DaemonStatus>, DaemonProblem> {
         let Ok(directory) = self.context.settings.state_dir() else { return Ok(None) };
-        status_file::read(&directory.value).map_err(|error| {
+        let read = status_file::read(&directory.value).map_err(|error| {
             DaemonProblem::new(
                 ProblemKind::CouldNotLook,
                 ProblemSeverity::Unhealthy,
                 "daemon",
                 error.to_string(),
             )
-        })
+        });
+        let newest = kept::newest(&directory.value).map(|kept| kept.summary());
+        Ok(read?.map(|told| with_newest(told, newest)))
     }
 
     /// The fleet in the store.

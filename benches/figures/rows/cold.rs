@@ -48,7 +48,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
 fn once(simulator: &Simulator) -> Result<Errors, Failed> {
     let ran = run(simulator, &["--model", "sim:steady"])?;
     let row = ran.rows.first().ok_or("no row")?;
-    let known = truth::newest(&simulator, 1)?;
+    let known = truth::newest(simulator, 1)?;
     let id = row["provider_request_id"].as_str().ok_or("a row without request id")?;
     let truth = known.get(id).ok_or("a row that the server does not know")?;
     let number = |name: &str| row[name].as_f64().ok_or(format!("no {name}"));

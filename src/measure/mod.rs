@@ -2,12 +2,14 @@
 //! verdict, load shapes; then many outcomes: statistics and gates. Knows providers; does not know storage,
 //! the command line or the terminal.
 
+pub mod block_comparison;
 pub mod busy_loop;
 pub mod calibration;
 pub mod clock_thread;
 pub mod collect;
 pub mod compare;
 pub mod decode_thread;
+pub mod failure_shares;
 pub mod gate;
 pub mod judge;
 pub mod lag;
@@ -23,6 +25,7 @@ pub mod receipt_figures;
 pub mod redact_outcome;
 pub mod report;
 pub mod stats;
+pub mod student_t;
 #[cfg(test)]
 pub mod testing;
 pub mod timeline;

@@ -293,7 +293,7 @@ pub struct ResultsCompareArgs {
     /// Confidence that an answer needs: 0.95 or 95%
     #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = values::confidence)]
     pub confidence: f64,
-    /// A smaller difference (5% or 0.05) is none, however sure it is
+    /// A difference that may be smaller (5% or 0.05) is none, however sure it is
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = values::share)]
     pub min_difference: f64,
     /// One JSON document on standard output
@@ -306,12 +306,15 @@ pub struct ResultsCompareArgs {
 
 /// An explanation of the comparison, printed by `--help` and the man page.
 const COMPARED: &str = "\
-The difference is that of the medians, B against A. Two models are compared as they are. Providers are compared by the \
-models that both have under one name, and windows by the models that both have: the ratio of the medians of each model, \
-and of these the geometric mean, every model counting the same. So another mix of models is no difference in speed. The \
-interval is a percentile bootstrap: each model's runs are drawn anew on either side, the same draws for the same rows. \
-Where several figures are asked for, the chance of a false alarm is shared among them. Suspect runs are left out. A \
-difference is real where the interval does not hold zero and the difference is no smaller than --min-difference.
+The difference is that of the medians of blocks of time, B against A: of UTC days, or of 3 hours where a side has fewer \
+than three days. Runs that are close in time share the load of that time, so blocks are counted and not runs; an answer \
+needs three on either side, and where there are fewer it says how long it would take. Two models are compared as they \
+are. Providers are compared by the models that both have under one name, and windows by the models that both have, every \
+model counting the same. So another mix of models is no difference in speed. Runs are compared with runs of the same \
+runner, profile and connection, and of the same hours of the day. The interval is Welch's. Where several figures are \
+asked for, the chance of a false alarm is shared among them. Suspect runs are left out, and failures are counted beside. \
+A difference is real where the interval does not hold zero and its near end is no smaller than --min-difference: 25% \
+stands for ratios of 1.25 and more, and of 1/1.25 and less.
 
   llmbench results compare groq:llama-3.3-70b-versatile cerebras:llama-3.3-70b
   llmbench results compare together fireworks --since 30d --min-difference 5%

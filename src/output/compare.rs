@@ -2,11 +2,18 @@
 
 use super::list_report::{Column, ListReport};
 use super::view::ReportView;
-use super::{json, row_fields, text, units};
+use super::{row_fields, text, units};
 use crate::domain::Window;
-use crate::measure::compare::{ComparedMetric, MetricComparison, SampleBlock};
+use crate::measure::block_comparison::{BlockComparison, MeasuredDifference};
+use crate::measure::compare::{ComparedMetric, RunStratum};
+use crate::measure::failure_shares::FailureShares;
 use crate::measure::metrics::BetterDirection;
-use serde_json::{Value, json};
+
+mod document;
+mod remarks;
+
+pub use document::document;
+pub use remarks::shortage;
 
 pub const COMPARISON: &str = "llmbench.results.compare/1";
 
@@ -19,7 +26,7 @@ const SCALE: usize = 25;
 /// The settings of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompareSettings {
-    /// Either `published` or `probe`.
+    /// Either `all`, `published` or `probe`.
     pub series: &'static str,
     /// The confidence of the whole answer, 0 to 1.
     pub confidence: f64,
@@ -27,8 +34,8 @@ pub struct CompareSettings {
     pub confidence_each: f64,
     /// The smallest share that counts as a difference.
     pub min_difference: f64,
-    /// The seed of the resampling.
-    pub seed: u64,
+    /// The difference for which it is told how long it takes to find it.
+    pub decided_difference: f64,
 }
 
 /// One side and the runs that were read for it.
@@ -52,22 +59,48 @@ pub struct SideReport {
     pub odd_values: u64,
 }
 
-/// A figure and its answer; both `None` if there are too few runs.
+/// A figure and its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparedFigure {
     pub figure: &'static ComparedMetric,
-    pub found: Option<MetricComparison>,
-    /// True if it is a real difference.
+    pub answer: BlockComparison,
+    /// True if it is a real difference; `None` if there are too few blocks of time.
     pub real: Option<bool>,
+    /// Hours that either side needs until the settings' difference is decided; `None` beyond ten years.
+    pub hours_to_decide: Option<u32>,
 }
 
-/// A model of both sides.
+/// A figure of a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModelFigure {
+    /// Samples of A, then of B.
+    pub samples: [usize; 2],
+    /// `None` with too few blocks of time on a side.
+    pub found: Option<MeasuredDifference>,
+}
+
+/// A model of either side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Its name on both sides; empty if two models are compared.
     pub name: String,
-    /// Its samples, one block per figure.
-    pub figures: Vec<SampleBlock>,
+    pub figures: Vec<ModelFigure>,
+}
+
+impl Model {
+    /// True if it counts in any figure.
+    fn counts(&self) -> bool {
+        self.figures.iter().any(|figure| figure.found.is_some())
+    }
+}
+
+/// A stratum and the runs of either side in it, suspect ones left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StratumReport {
+    pub stratum: RunStratum,
+    pub runs: [u64; 2],
+    /// True if a model has runs of both sides in it.
+    pub compared: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,22 +112,24 @@ pub struct ComparisonReport {
     pub b: SideReport,
     /// True if each model is compared with itself, false if one is compared with another.
     pub paired: bool,
+    pub failures: FailureShares,
+    pub strata: Vec<StratumReport>,
     pub figures: Vec<ComparedFigure>,
     /// All models that occur on either side.
     pub models: Vec<Model>,
 }
 
 impl ComparisonReport {
-    /// The number of models that count on both sides, and of those with one side only or too few runs.
+    /// The number of models that count on both sides, and of those with one side only or too few blocks of time.
     fn models_counted(&self) -> (usize, usize) {
-        let both = self.models.iter().filter(|model| model.figures.iter().any(SampleBlock::counts)).count();
+        let both = self.models.iter().filter(|model| model.counts()).count();
         (both, self.models.len() - both)
     }
 }
 
 /// The report for people, ending in a line break.
 pub fn report(comparison: &ComparisonReport, view: &ReportView) -> String {
-    let mut parts = vec![head(comparison, view), figures(comparison, view)];
+    let mut parts = vec![head(comparison, view), figures(comparison, view), remarks::lines(comparison, view)];
     if comparison.paired {
         parts.push(models(comparison, view));
     }
@@ -105,8 +140,11 @@ pub fn report(comparison: &ComparisonReport, view: &ReportView) -> String {
 fn head(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
     let mut lines = vec![side("A", &comparison.a, view), side("B", &comparison.b, view)];
     let sure = units::share(comparison.asked.confidence);
-    let mut words =
-        vec![format!("medians, B against A, {} runs, {sure} sure in all", comparison.asked.series)];
+    let mut words = vec![format!(
+        "medians of blocks of time{}, B against A, {} runs, {sure} sure in all",
+        block_counts(comparison),
+        comparison.asked.series
+    )];
     if comparison.paired {
         let (both, rest) = comparison.models_counted();
         words.push(if both == 1 {
@@ -122,6 +160,16 @@ fn head(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
     }
     lines.extend(view.wrap(&words.join("; ")));
     lines
+}
+
+/// How many blocks the sides have in the first figure that has an answer.
+fn block_counts(comparison: &ComparisonReport) -> String {
+    let mut answers = comparison.figures.iter().map(|judged| &judged.answer);
+    let first = answers.find(|answer| answer.found.is_some());
+    first.map_or_else(String::new, |answer| {
+        let [a, b] = answer.sides.map(|side| remarks::blocks(side.blocks, answer.length));
+        format!(" (A {a}, B {b})")
+    })
 }
 
 fn side(name: &str, side: &SideReport, view: &ReportView) -> String {
@@ -145,9 +193,9 @@ fn side(name: &str, side: &SideReport, view: &ReportView) -> String {
 }
 
 fn figures(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
-    let found = comparison.figures.iter().filter_map(|judged| judged.found);
+    let found = comparison.figures.iter().filter_map(|judged| judged.answer.found);
     let reach = found.flat_map(|found| [found.ratio_interval.low.ln(), found.ratio_interval.high.ln()]);
-    let reach = reach.map(f64::abs).fold(0.0, f64::max);
+    let reach = reach.map(f64::abs).filter(|reach| reach.is_finite()).fold(0.0, f64::max);
     let unicode = view.terminal.unicode;
     let mut lines = figure_list(&comparison.figures, reach, unicode).lines(view.limit(), unicode);
     for (line, judged) in lines.iter_mut().skip(1).zip(&comparison.figures) {
@@ -159,17 +207,17 @@ fn figures(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
 }
 
 fn figure_list(figures: &[ComparedFigure], reach: f64, unicode: bool) -> ListReport<'_, ComparedFigure> {
-    fn found(judged: &ComparedFigure, cell: impl Fn(&MetricComparison) -> String) -> String {
-        judged.found.as_ref().map_or_else(|| "-".to_owned(), cell)
+    fn found(judged: &ComparedFigure, cell: impl Fn(&MeasuredDifference) -> String) -> String {
+        judged.answer.found.as_ref().map_or_else(|| "-".to_owned(), cell)
     }
-    let value = move |judged: &ComparedFigure, value: fn(&MetricComparison) -> f64| {
+    let value = move |judged: &ComparedFigure, value: fn(&MeasuredDifference) -> f64| {
         found(judged, |found| units::cell(judged.figure.unit, value(found), unicode))
     };
-    let interval = |found: &MetricComparison| {
+    let interval = |found: &MeasuredDifference| {
         format!("{} to {}", change(found.ratio_interval.low), change(found.ratio_interval.high))
     };
     let drawn = move |judged: &ComparedFigure| {
-        judged.found.map(|found| drawing(&found, reach, unicode)).unwrap_or_default()
+        judged.answer.found.map(|found| drawing(&found, reach, unicode)).unwrap_or_default()
     };
     ListReport::new(figures)
         .column(Column::new("FIGURE"), |judged| judged.figure.title.to_owned())
@@ -183,7 +231,7 @@ fn figure_list(figures: &[ComparedFigure], reach: f64, unicode: bool) -> ListRep
 }
 
 fn answer(judged: &ComparedFigure) -> String {
-    let Some(found) = judged.found else { return "too few runs".to_owned() };
+    let Some(found) = judged.answer.found else { return "too few runs".to_owned() };
     let less = found.ratio < 1.0;
     match (judged.real, judged.figure.better == BetterDirection::Lower) {
         (Some(true), lower) if less == lower => "B is faster",
@@ -196,14 +244,18 @@ fn answer(judged: &ComparedFigure) -> String {
 /// A ratio as a change: `+12.3 %`, `−4.0 %`; a multiple if percents would be long.
 fn change(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
-    if percent >= 999.5 { format!("x {}", units::short_rate(ratio)) } else { format!("{percent:+.1} %") }
+    match percent {
+        f64::INFINITY => "any".to_owned(),
+        999.5.. => format!("x {}", units::short_rate(ratio)),
+        _ => format!("{percent:+.1} %"),
+    }
 }
 
 /// An interval on a logarithmic scale, so that half and double are equally far from the line of no change: its ends,
 /// and the ratio itself. `reach` is the logarithm at the edge.
-fn drawing(found: &MetricComparison, reach: f64, unicode: bool) -> String {
+fn drawing(found: &MeasuredDifference, reach: f64, unicode: bool) -> String {
     let place = |ratio: f64| {
-        let share = if reach > 0.0 { ratio.ln() / reach } else { 0.0 };
+        let share = if reach > 0.0 { (ratio.ln() / reach).clamp(-1.0, 1.0) } else { 0.0 };
         let middle = (SCALE / 2) as f64;
         (middle + share * middle).round().clamp(0.0, (SCALE - 1) as f64) as usize
     };
@@ -219,8 +271,7 @@ fn drawing(found: &MetricComparison, reach: f64, unicode: bool) -> String {
 }
 
 fn models(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
-    let counted: Vec<&Model> =
-        comparison.models.iter().filter(|model| model.figures.iter().any(SampleBlock::counts)).collect();
+    let counted: Vec<&Model> = comparison.models.iter().filter(|model| model.counts()).collect();
     let listed = if view.verbose { counted.len() } else { counted.len().min(LISTED) };
     if listed == 0 {
         return Vec::new();
@@ -235,17 +286,16 @@ fn models(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
 /// One column per figure. The figure with the best evidence stays longest on a narrow screen.
 fn model_list<'a>(models: &'a [&'a Model], comparison: &ComparisonReport) -> ListReport<'a, &'a Model> {
     const TITLES: [&str; 5] = ["TTFT", "TOK/S", "VISIBLE", "INTER-TOKEN", "TOTAL"];
-    fn most(model: &Model, side: fn(&SampleBlock) -> usize) -> String {
-        model.figures.iter().map(side).max().unwrap_or(0).to_string()
+    fn most(model: &Model, side: usize) -> String {
+        model.figures.iter().map(|figure| figure.samples[side]).max().unwrap_or(0).to_string()
     }
-    fn changed(block: &SampleBlock) -> String {
-        let medians = block.medians().filter(|_| block.counts());
-        medians.map_or_else(|| "-".to_owned(), |(a, b)| change(b / a))
+    fn changed(figure: &ModelFigure) -> String {
+        figure.found.map_or_else(|| "-".to_owned(), |found| change(found.ratio))
     }
     let list = ListReport::new(models)
         .column(Column::new("MODEL").free(), |model| model.name.clone())
-        .column(Column::number("RUNS A"), |model| most(model, |block| block.a.len()))
-        .column(Column::number("RUNS B"), |model| most(model, |block| block.b.len()));
+        .column(Column::number("RUNS A"), |model| most(model, 0))
+        .column(Column::number("RUNS B"), |model| most(model, 1));
     let place =
         |figure: &ComparedMetric| crate::measure::compare::FIGURES.iter().position(|known| known == figure);
     let ranked =
@@ -253,89 +303,6 @@ fn model_list<'a>(models: &'a [&'a Model], comparison: &ComparisonReport) -> Lis
     ranked.enumerate().fold(list, |list, (at, (place, rank))| {
         let cell = move |model: &&Model| model.figures.get(at).map_or_else(String::new, changed);
         list.column(Column::number(TITLES[place]).rank(rank), cell)
-    })
-}
-
-pub fn document(comparison: &ComparisonReport) -> Value {
-    let asked = &comparison.asked;
-    let (both, rest) = comparison.models_counted();
-    let real: Vec<bool> = comparison.figures.iter().filter_map(|judged| judged.real).collect();
-    let resamples =
-        comparison.figures.iter().filter_map(|judged| judged.found).map(|found| found.resamples).min();
-    let models = comparison.models.iter().map(|model| {
-        let figures = model.figures.iter().zip(&comparison.figures);
-        let figures: Vec<Value> = figures.map(|(block, judged)| model_figure(block, judged.figure)).collect();
-        json!({ "model": (!model.name.is_empty()).then_some(&model.name), "figures": figures })
-    });
-    json!({
-        "schema": COMPARISON,
-        "a": side_document(&comparison.a),
-        "b": side_document(&comparison.b),
-        "series": asked.series,
-        "paired_by_model": comparison.paired,
-        "models_in_both": both,
-        "models_left_out": rest,
-        "confidence": asked.confidence,
-        "confidence_each": asked.confidence_each,
-        "min_difference": asked.min_difference,
-        "method": "percentile bootstrap of medians",
-        "resamples": resamples,
-        "seed": asked.seed,
-        "real": (!real.is_empty()).then(|| real.contains(&true)),
-        "figures": comparison.figures.iter().map(figure_document).collect::<Vec<_>>(),
-        "models": models.collect::<Vec<_>>(),
-    })
-}
-
-fn side_document(side: &SideReport) -> Value {
-    json!({
-        "asked": side.text,
-        "provider": side.provider,
-        "model": side.model,
-        "from": side.window.from.map(json::time),
-        "to": side.window.to.map(json::time),
-        "runs": side.runs,
-        "published": side.published,
-        "suspect": side.suspect,
-        "odd_rows": side.odd,
-        "odd_values": side.odd_values,
-    })
-}
-
-fn figure_document(judged: &ComparedFigure) -> Value {
-    let found = judged.found.as_ref();
-    json!({
-        "metric": judged.figure.name,
-        "key": judged.figure.key,
-        "field": judged.figure.field,
-        "unit": judged.figure.unit.as_str(),
-        "better": if judged.figure.better == BetterDirection::Lower { "lower" } else { "higher" },
-        "n_a": found.map_or(0, |found| found.n_a),
-        "n_b": found.map_or(0, |found| found.n_b),
-        "models": found.map_or(0, |found| found.blocks),
-        "median_a": found.map(|found| found.median_a),
-        "median_b": found.map(|found| found.median_b),
-        "difference": found.map(|found| found.difference),
-        "difference_low": found.map(|found| found.difference_interval.low),
-        "difference_high": found.map(|found| found.difference_interval.high),
-        "ratio": found.map(|found| found.ratio),
-        "ratio_low": found.map(|found| found.ratio_interval.low),
-        "ratio_high": found.map(|found| found.ratio_interval.high),
-        "real": judged.real,
-    })
-}
-
-fn model_figure(block: &SampleBlock, figure: &ComparedMetric) -> Value {
-    let medians = block.medians();
-    json!({
-        "metric": figure.name,
-        "key": figure.key,
-        "n_a": block.a.len(),
-        "n_b": block.b.len(),
-        "median_a": medians.map(|(a, _)| a),
-        "median_b": medians.map(|(_, b)| b),
-        "ratio": medians.map(|(a, b)| b / a),
-        "counts": block.counts(),
     })
 }
 

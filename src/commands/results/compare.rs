@@ -1,18 +1,24 @@
 //! `llmbench results compare`: compares two models, providers or windows. [`super::samples`] reads the rows,
 //! `measure::compare` has the arithmetic, `output::compare` the display.
 
-use super::samples::{self, BlocksByModel, ModelNaming, SideCounts};
+use super::samples::{self, ComparedRows, ModelNaming, SideCounts};
 use super::sides::{self, ComparisonSide, RunScope};
 use crate::cli::results::{MetricArg, ResultsCompareArgs, RunsArg};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::scope::{read_error, window};
 use crate::commands::{stdout, unknown_names};
-use crate::measure::compare::{ComparedMetric, FIGURES, ROUGH, SEED, SampleBlock, compare};
+use crate::measure::block_comparison::{BlockLength, SeriesSamples, compare, time_to_decide};
+use crate::measure::compare::{ComparedMetric, FIGURES, RunStratum};
+use crate::measure::failure_shares::FailureShares;
 use crate::output::{compare as shown, print};
 use crate::storage::Store;
 use crate::storage::history::RunSeries;
-use chrono::{Duration, Local};
+use chrono::{Duration, Local, Utc};
+use std::collections::BTreeMap;
+
+/// The difference for which it is told how long it takes to find it, on top of what counts as none.
+const WANTED: f64 = 0.1;
 
 /// The default window of a side.
 const WEEK: Duration = Duration::days(7);
@@ -28,7 +34,7 @@ pub async fn run(args: ResultsCompareArgs, context: Context) -> Result<Exit, Com
         unknown_names::provider(&side.scope(), &context, &*store).await?;
     }
     let (name, series) = series(&args);
-    let (counted, blocks) = read(&*store, [&a, &b], series).await?;
+    let rows = read(&*store, [&a, &b], series).await?;
     let figures = chosen(&args.metric);
     let asked = shown::CompareSettings {
         series: name,
@@ -36,14 +42,19 @@ pub async fn run(args: ResultsCompareArgs, context: Context) -> Result<Exit, Com
         // Splits the allowed rate of false alarms among the figures.
         confidence_each: 1.0 - (1.0 - args.confidence) / figures.len() as f64,
         min_difference: args.min_difference,
-        seed: SEED,
+        decided_difference: (1.0 + args.min_difference) * (1.0 + WANTED) - 1.0,
     };
+    let attempts = rows.attempts_of_both();
+    let counted = rows.counted;
+    let (figures, models) = judged(&figures, &rows, &asked);
     let comparison = shown::ComparisonReport {
         a: described(&args.a, &a, counted[0]),
         b: described(&args.b, &b, counted[1]),
         paired: !matches!(a.what, RunScope::Model(_)),
-        figures: judged(&figures, &blocks, &asked),
-        models: models(&figures, blocks),
+        failures: FailureShares::of([&attempts[0], &attempts[1]], args.confidence),
+        strata: strata(&rows),
+        figures,
+        models,
         asked,
     };
     if args.json {
@@ -92,18 +103,15 @@ fn both(args: &ResultsCompareArgs) -> Result<(ComparisonSide, ComparisonSide), C
 
 async fn read(
     store: &dyn Store,
-    [a, b]: [&ComparisonSide; 2],
+    sides: [&ComparisonSide; 2],
     series: &[RunSeries],
-) -> Result<([SideCounts; 2], BlocksByModel), CommandError> {
-    let naming = ModelNaming::of(store, a, b).await?;
-    let mut blocks = BlocksByModel::new();
-    let of_a = samples::read(store, a, series, &naming, &mut blocks, |block| &mut block.a).await?;
-    let of_b = samples::read(store, b, series, &naming, &mut blocks, |block| &mut block.b).await?;
-    for block in blocks.values_mut().flatten() {
-        block.a.sort_unstable_by(f64::total_cmp);
-        block.b.sort_unstable_by(f64::total_cmp);
+) -> Result<ComparedRows, CommandError> {
+    let naming = ModelNaming::of(store, sides[0], sides[1], Utc::now()).await?;
+    let mut rows = ComparedRows::default();
+    for (place, side) in sides.into_iter().enumerate() {
+        samples::read(store, side, series, &naming, &mut rows, place).await?;
     }
-    Ok(([of_a, of_b], blocks))
+    Ok(rows)
 }
 
 /// Indexes in [`FIGURES`], each once, in their order.
@@ -142,41 +150,74 @@ fn described(text: &str, side: &ComparisonSide, counted: SideCounts) -> shown::S
     }
 }
 
+/// The figures' answers, and every model's.
 fn judged(
     figures: &[usize],
-    blocks: &BlocksByModel,
+    rows: &ComparedRows,
     asked: &shown::CompareSettings,
-) -> Vec<shown::ComparedFigure> {
-    let judge = |place: &usize| {
-        let of_figure: Vec<SampleBlock> = blocks.values().map(|blocks| blocks[*place].clone()).collect();
-        let found = compare(&of_figure, asked.confidence_each, asked.seed);
-        let real = found.map(|found| found.is_real(asked.min_difference));
-        shown::ComparedFigure { figure: &FIGURES[*place], found, real }
-    };
-    figures.iter().map(judge).collect()
-}
-
-fn models(figures: &[usize], blocks: BlocksByModel) -> Vec<shown::Model> {
-    let model = |(name, mut blocks): (String, Vec<SampleBlock>)| {
-        let figures = figures.iter().map(|place| std::mem::take(&mut blocks[*place])).collect();
-        shown::Model { name, figures }
-    };
-    blocks.into_iter().map(model).collect()
-}
-
-/// Prints warnings about weak evidence.
-fn warn(comparison: &shown::ComparisonReport) {
-    let few: Vec<String> = comparison
-        .figures
-        .iter()
-        .filter_map(|judged| {
-            Some((judged.figure, judged.found.filter(|found| found.n_a.min(found.n_b) < ROUGH)?))
-        })
-        .map(|(figure, found)| format!("{} ({} and {} runs)", figure.title, found.n_a, found.n_b))
+) -> (Vec<shown::ComparedFigure>, Vec<shown::Model>) {
+    let names: Vec<&String> = rows.series.keys().map(|(name, _)| name).collect();
+    let mut models: BTreeMap<&String, shown::Model> = names
+        .into_iter()
+        .map(|name| (name, shown::Model { name: name.clone(), figures: Vec::new() }))
         .collect();
-    if !few.is_empty() {
-        print::note(&format!("fewer than {ROUGH} runs on a side make a rough interval: {}", few.join(", ")));
+    let mut judged = Vec::new();
+    for place in figures {
+        let by_model = by_model(rows, *place);
+        let all: Vec<SeriesSamples> = by_model.values().flatten().cloned().collect();
+        let length = BlockLength::of(&all);
+        let answer = compare(&all, length, asked.confidence_each);
+        judged.push(shown::ComparedFigure {
+            figure: &FIGURES[*place],
+            real: answer.found.map(|found| found.is_real(asked.min_difference)),
+            hours_to_decide: time_to_decide(
+                length,
+                answer.noise,
+                asked.confidence_each,
+                asked.decided_difference,
+            ),
+            answer,
+        });
+        for (name, series) in by_model {
+            let samples = [0, 1].map(|side| series.iter().map(|one| one.sides[side].len()).sum());
+            let found = compare(&series, length, asked.confidence_each).found;
+            if let Some(model) = models.get_mut(name) {
+                model.figures.push(shown::ModelFigure { samples, found });
+            }
+        }
     }
+    (judged, models.into_values().collect())
+}
+
+/// The series of a figure by the name of their model.
+fn by_model(rows: &ComparedRows, figure: usize) -> BTreeMap<&String, Vec<SeriesSamples>> {
+    let mut found: BTreeMap<&String, Vec<SeriesSamples>> = BTreeMap::new();
+    for ((name, _), series) in &rows.series {
+        found.entry(name).or_default().push(series.figures[figure].clone());
+    }
+    for (model, series) in found.values_mut().enumerate() {
+        series.iter_mut().for_each(|one| one.model = model);
+    }
+    found
+}
+
+/// The circumstances of runs, and which of them both sides have.
+fn strata(rows: &ComparedRows) -> Vec<shown::StratumReport> {
+    let mut found: BTreeMap<&RunStratum, shown::StratumReport> = BTreeMap::new();
+    for ((_, stratum), series) in &rows.series {
+        let one = found.entry(stratum).or_insert_with(|| shown::StratumReport {
+            stratum: stratum.clone(),
+            runs: [0, 0],
+            compared: false,
+        });
+        one.runs = [one.runs[0] + series.runs[0], one.runs[1] + series.runs[1]];
+        one.compared |= series.runs.iter().all(|runs| *runs > 0);
+    }
+    found.into_values().collect()
+}
+
+/// Prints warnings about rows that were left out.
+fn warn(comparison: &shown::ComparisonReport) {
     let odd: u64 = [&comparison.a, &comparison.b].iter().map(|side| side.odd + side.odd_values).sum();
     if odd > 0 {
         print::note(&format!("{odd} rows or values are not what the data contract says, and left out"));
@@ -186,10 +227,11 @@ fn warn(comparison: &shown::ComparisonReport) {
 fn verdict(comparison: &shown::ComparisonReport) -> Result<Exit, CommandError> {
     let judged: Vec<bool> = comparison.figures.iter().filter_map(|judged| judged.real).collect();
     match (judged.is_empty(), judged.contains(&true)) {
-        (true, _) => Err(CommandError::usage(
-            "too few runs to tell: a model counts with 5 runs on either side, suspect ones left out",
-        )
-        .hint("widen the window with --since, or see what is stored: llmbench results list")),
+        (true, _) => {
+            let why = shown::shortage(comparison).unwrap_or_default();
+            Err(CommandError::usage(format!("too few runs to tell. {why}"))
+                .hint("widen the window with --since, or see what is stored: llmbench results list"))
+        }
         (_, true) => Ok(Exit::No),
         _ => Ok(Exit::Yes),
     }

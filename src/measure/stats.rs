@@ -1,4 +1,4 @@
-//! Figures from samples: percentiles, summary, intervals. Pure arithmetic over
+//! Figures from samples: percentiles, summary, the interval of a median. Pure arithmetic over
 //! `f64`; `measure::report` decides which samples count.
 //!
 //! Percentiles interpolate linearly between the two nearest order statistics (Hyndman and Fan's type 7, the default
@@ -134,35 +134,6 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// Samples below which no interval is given: resampling four values says nothing.
-pub const INTERVAL_MINIMUM: usize = 5;
-
-/// The percentile-bootstrap interval of `statistic` at `confidence` (between 0 and 1) over samples in
-/// ascending order. The same samples and seed give the same interval on every machine. `None` below
-/// [`INTERVAL_MINIMUM`] samples. Large sets are resampled less often (1,000 times, falling to 100),
-/// because their interval is narrow anyway.
-pub fn bootstrap_interval(
-    sorted: &[f64],
-    statistic: Statistic,
-    confidence: f64,
-    seed: u64,
-) -> Option<Interval> {
-    if sorted.len() < INTERVAL_MINIMUM {
-        return None;
-    }
-    let rounds = (4_000_000 / sorted.len()).clamp(100, 1_000);
-    let mut state = seed;
-    let mut drawn = Vec::with_capacity(sorted.len());
-    let mut values = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
-        resample(sorted, &mut drawn, &mut state);
-        values.extend(statistic.of_sorted(&drawn));
-    }
-    values.sort_unstable_by(f64::total_cmp);
-    let tail = (1.0 - confidence.clamp(0.0, 1.0)) * 50.0;
-    Some(Interval { low: percentile(&values, tail), high: percentile(&values, 100.0 - tail) })
-}
-
 /// The interval of the median from two of the samples themselves, as many places from either end; samples are in ascending
 /// order. How many samples lie below the median of what they were drawn from is binomial, whatever their distribution, so
 /// the interval holds that median with `confidence` or more (exactly, and not for many samples only), as long as samples
@@ -188,30 +159,6 @@ fn places_outside(n: usize, tail: f64) -> Option<usize> {
         found = Some(heads);
     }
     found
-}
-
-/// A sample of the same size, drawn with replacement, in ascending order. It counts how often each value was drawn,
-/// because sorting a million samples a hundred times would take minutes.
-fn resample(sorted: &[f64], drawn: &mut Vec<f64>, state: &mut u64) {
-    let mut times = vec![0_u32; sorted.len()];
-    for _ in sorted {
-        times[draw(state, sorted.len())] += 1;
-    }
-    drawn.clear();
-    for (sample, times) in sorted.iter().zip(times) {
-        drawn.extend(std::iter::repeat_n(*sample, times as usize));
-    }
-}
-
-/// A number below `limit` by SplitMix64 (Steele, Lea, Flood 2014). Written out because a library's generator may
-/// change between versions, and a stored interval must be reproducible.
-pub(super) fn draw(state: &mut u64, limit: usize) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    ((u128::from(mixed) * limit as u128) >> 64) as usize
 }
 
 #[cfg(test)]
@@ -246,17 +193,6 @@ mod tests {
         let summary = SummaryStats::of_sorted(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).unwrap();
         assert_eq!(summary.mean, 5.0);
         assert!((summary.stddev - 2.138_089_935_299_395).abs() < 1e-12);
-    }
-
-    #[test]
-    fn an_interval_is_repeatable_and_holds_the_median() {
-        let samples: Vec<f64> = (1..=40).map(f64::from).collect();
-        let first = bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.95, 7).unwrap();
-        assert_eq!(bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.95, 7), Some(first));
-        assert!(first.low < 20.5 && 20.5 < first.high && first.high - first.low < 25.0);
-        let wider = bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.99, 7).unwrap();
-        assert!(wider.low <= first.low && wider.high >= first.high);
-        assert_eq!(bootstrap_interval(&samples[..4], Statistic::Mean, 0.95, 7), None);
     }
 
     #[test]
@@ -348,14 +284,6 @@ mod tests {
             samples.sort_unstable_by(f64::total_cmp);
             let s = SummaryStats::of_sorted(&samples).unwrap();
             prop_assert!(s.min <= s.p50 && s.p50 <= s.p90 && s.p90 <= s.p95 && s.p95 <= s.p99 && s.p99 <= s.max);
-        }
-
-        #[test]
-        fn an_interval_lies_between_the_extremes(mut samples in prop::collection::vec(0.0..10.0_f64, 5..30), seed: u64) {
-            samples.sort_unstable_by(f64::total_cmp);
-            let interval = bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.9, seed).unwrap();
-            prop_assert!(interval.low <= interval.high);
-            prop_assert!(samples.iter().any(|s| *s <= interval.low) && samples.iter().any(|s| *s >= interval.high));
         }
     }
 }

@@ -7,7 +7,7 @@ pub use crate::domain::timestamp::{instant, maybe_instant, time};
 use crate::measure::gate::GateResult;
 use crate::measure::metrics::{METRICS, Metric, MetricSection};
 use crate::measure::report::{FailureGroup, MetricSamples, ModelReport, Report};
-use crate::measure::stats::{Statistic, SummaryStats, bootstrap_interval};
+use crate::measure::stats::{SummaryStats, median_interval};
 use serde_json::{Map, Value, json};
 
 pub const SCHEMA: &str = "llmbench.run/1";
@@ -67,8 +67,7 @@ fn metric(metric: &Metric, figure: &MetricSamples) -> Value {
     let mut fields = summary(figure.summary.as_ref());
     fields.insert("unit".to_owned(), metric.unit.as_str().into());
     let main = metric.section == MetricSection::Figures;
-    let median = Statistic::Percentile(50.0);
-    let interval = main.then(|| bootstrap_interval(&figure.sorted, median, 0.95, 0)).flatten();
+    let interval = main.then(|| median_interval(&figure.sorted, 0.95)).flatten();
     fields.insert("p50_interval_95".to_owned(), json!(interval));
     Value::Object(fields)
 }

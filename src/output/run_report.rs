@@ -47,7 +47,9 @@ fn header(report: &Report, view: &ReportView) -> Vec<String> {
         match asked.connection {
             RequestedConnection::Cold => "a new connection each".to_owned(),
             RequestedConnection::Warm => "open connections".to_owned(),
-            RequestedConnection::Paired => "a new and an open connection by turns, in an order drawn by lot".to_owned(),
+            RequestedConnection::Paired => {
+                "a new and an open connection by turns, in an order drawn by lot".to_owned()
+            }
         },
     ];
     words.extend(asked.concurrency.map(|most| format!("concurrency {most}")));

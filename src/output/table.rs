@@ -7,7 +7,7 @@ use super::{text, units};
 use crate::domain::CachedInput;
 use crate::measure::metrics::{METRICS, MetricSection, Unit};
 use crate::measure::report::{ModelReport, RunLabels, WordCounts};
-use crate::measure::stats::{Statistic, SummaryStats, bootstrap_interval};
+use crate::measure::stats::{self, SummaryStats};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,8 +293,7 @@ fn listed(title: &str, words: &WordCounts) -> String {
 }
 
 fn median_interval(model: &ModelReport, unicode: bool) -> Option<String> {
-    let median = Statistic::Percentile(50.0);
-    let interval = bootstrap_interval(&model.figure("ttft")?.sorted, median, 0.95, 0)?;
+    let interval = stats::median_interval(&model.figure("ttft")?.sorted, 0.95)?;
     let (low, high) = (units::seconds(interval.low, unicode), units::seconds(interval.high, unicode));
-    Some(format!("median TTFT between {low} and {high} (95 % bootstrap interval)"))
+    Some(format!("median TTFT between {low} and {high} (95 % interval)"))
 }

@@ -7,7 +7,13 @@ use crate::output::{text, units};
 
 /// The remarks, one sentence or two each, broken at the terminal's width.
 pub fn lines(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
-    let remarks = [failures(comparison), hours(comparison), shortage(comparison), waiting(comparison)];
+    let remarks = [
+        failures(comparison),
+        hours(comparison),
+        days(comparison),
+        shortage(comparison),
+        waiting(comparison),
+    ];
     let strata = comparison.strata.iter().filter_map(left_out);
     remarks.into_iter().flatten().chain(strata).flat_map(|remark| view.wrap(&remark)).collect()
 }
@@ -52,6 +58,17 @@ fn hours(comparison: &ComparisonReport) -> Option<String> {
             most(0),
             most(1)
         )
+    })
+}
+
+/// What an answer from blocks of 3 hours cannot know.
+fn days(comparison: &ComparisonReport) -> Option<String> {
+    let short = |judged: &ComparedFigure| {
+        judged.real == Some(true) && judged.answer.length == BlockLength::ThreeHours
+    };
+    comparison.figures.iter().any(short).then(|| {
+        "Fewer than three days do not tell how days differ: the difference may be that of these days."
+            .to_owned()
     })
 }
 

@@ -17,7 +17,7 @@ fn story(store: &str) {
     assert_eq!(said(&["db", "init"]).code, 0);
     let nothing = said(&["results", "pairs"]);
     assert_eq!((nothing.code, nothing.out.as_str()), (0, ""));
-    assert!(nothing.err.contains("no pair is stored that fits"), "{nothing:?}");
+    assert!(nothing.err.contains("no pair of the last 7 days is stored that fits"), "{nothing:?}");
 
     let measured = document(&said(&["run", "--json", "--paired", "-n", "7", "-m", QUICK, "-m", OTHER]));
     // Requests that are of no pair change nothing.

@@ -1,5 +1,6 @@
 //! SHA-256 and length of what passes through a writer or a reader.
 
+use crate::domain::digest::hex;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};
 
@@ -26,7 +27,7 @@ impl<T> Digesting<T> {
 
     /// What has passed, and the inner reader or writer.
     pub fn finish(self) -> (FileDigest, T) {
-        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&self.digest.finalize());
         (FileDigest { bytes: self.bytes, sha256 }, self.inner)
     }
 

@@ -1,6 +1,7 @@
 //! Converts an outcome to the exact bytes that wait on disk until a store has it, and back. An outcome that would not
 //! be read back unchanged must not count as saved. `outbox` and `undelivered` keep the bytes.
 
+use crate::domain::digest::hex;
 use crate::domain::{Failure, Outcome, Run};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -122,11 +123,5 @@ pub fn sha256(text: &str) -> String {
 pub fn sha256_of(texts: &[&str]) -> String {
     let mut digest = Sha256::new();
     texts.iter().for_each(|text| digest.update(text.as_bytes()));
-    let mut hex = String::with_capacity(64);
-    for byte in digest.finalize() {
-        for digit in [byte >> 4, byte & 15] {
-            hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
-    }
-    hex
+    hex(&digest.finalize())
 }

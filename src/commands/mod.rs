@@ -31,12 +31,10 @@ mod stdout;
 mod unknown_names;
 
 use crate::cli::daemon::DaemonArgs;
-use crate::cli::results::{ResultsArgs, ResultsCommand};
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, CliCommand};
 use crate::domain::secret::Secret;
 use crate::output::print;
-use crate::output::terminal::{Terminal, TerminalEnv};
 use crate::settings::{DaemonFlags, Env, FlagOverrides, LimitFlags};
 use context::Context;
 use exit::{CommandError, Exit};
@@ -68,12 +66,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
             let state_dir = args.state_dir.clone();
             outbox::run(args, context(FlagOverrides { state_dir, ..plain() })?).await
         }
-        // Whoever checks somebody's figures needs no configuration and no store.
-        CliCommand::Results(ResultsArgs { command: ResultsCommand::Verify(args) }) => {
-            let wishes = TerminalEnv::read(|name| env.get(name).map(str::to_owned));
-            results::verify::run(&args, Terminal::detect(wishes))
-        }
-        CliCommand::Results(args) => results::run(args, context(plain())?).await,
+        CliCommand::Results(args) => results::run(args, &env, || context(plain())).await,
         CliCommand::Status(args) => {
             let state_dir = args.state_dir.clone();
             status::run(args, context(FlagOverrides { state_dir, ..plain() })?).await

@@ -8,7 +8,7 @@ mod pairs;
 mod recompute;
 mod samples;
 mod sides;
-pub mod verify;
+mod verify;
 
 use crate::cli::results::{ResultsArgs, ResultsCommand, ResultsListArgs, ResultsShowArgs};
 use crate::commands::context::Context;
@@ -17,7 +17,9 @@ use crate::commands::list_limit::ListLimit;
 use crate::commands::scope::{read_error, scope, window};
 use crate::commands::{stdout, unknown_names};
 use crate::output::run_counts::{self, RunCount};
+use crate::output::terminal::{Terminal, TerminalEnv};
 use crate::output::{print, run_details, runs};
+use crate::settings::Env;
 use crate::storage::Store;
 use crate::storage::history::{HistoryFilter, RunSeries, newest_runs};
 use std::collections::BTreeMap;
@@ -25,19 +27,27 @@ use std::collections::BTreeMap;
 /// Default number of runs at a terminal.
 const SCREENFUL: u32 = 20;
 
-/// Runs `llmbench results` to its exit status.
+/// Runs `llmbench results` to its exit status. Makes a context where one is needed.
 ///
 /// # Errors
 /// A store that cannot be read, an invalid window, a failed write to standard output; status 1 for an unknown id.
-pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(
+    args: ResultsArgs,
+    env: &Env,
+    context: impl FnOnce() -> Result<Context, CommandError>,
+) -> Result<Exit, CommandError> {
     match args.command {
-        ResultsCommand::List(args) => list(args, context).await,
-        ResultsCommand::Show(args) => show(args, context).await,
-        ResultsCommand::Export(args) => export::run(args, context).await,
-        ResultsCommand::Compare(args) => compare::run(args, context).await,
-        ResultsCommand::Pairs(args) => pairs::run(args, context).await,
-        ResultsCommand::Recompute(args) => recompute::run(args, context).await,
-        ResultsCommand::Verify(args) => verify::run(&args, context.terminal),
+        ResultsCommand::List(args) => list(args, context()?).await,
+        ResultsCommand::Show(args) => show(args, context()?).await,
+        ResultsCommand::Export(args) => export::run(args, context()?).await,
+        ResultsCommand::Compare(args) => compare::run(args, context()?).await,
+        ResultsCommand::Pairs(args) => pairs::run(args, context()?).await,
+        ResultsCommand::Recompute(args) => recompute::run(args, context()?).await,
+        // Whoever checks somebody's figures needs no configuration and no store.
+        ResultsCommand::Verify(args) => {
+            let wishes = TerminalEnv::read(|name| env.get(name).map(str::to_owned));
+            verify::run(&args, Terminal::detect(wishes))
+        }
     }
 }
 

@@ -18,9 +18,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The largest index at the end of a file, bytes: that of some million rows.
 const LARGEST_INDEX: u32 = 16 * 1024 * 1024;
-/// The largest page, bytes, and the most values of a column in a group. Groups of an export have 12 MB.
+/// The largest page, bytes, and the most values of a column in a group. Groups of an export have 7 MB.
 const LARGEST_PAGE: i64 = 64 * 1024 * 1024;
 const MOST_VALUES: i64 = 8 * 1024 * 1024;
+/// What the read columns of a group may take, bytes: each page unpacked, because texts keep theirs alive, and its values
+/// decoded.
+const LARGEST_GROUP: i64 = 256 * 1024 * 1024;
+/// What a decoded value takes with its levels, bytes.
+const TEXT_SIZE: i64 = 40;
+const NUMBER_SIZE: i64 = 12;
 /// The longest head of a page.
 const LONGEST_HEAD: u64 = 4096;
 
@@ -46,6 +52,8 @@ pub struct ParquetRows {
     /// `None` before the index is read.
     reader: Option<SerializedFileReader<File>>,
     next_group: usize,
+    /// What the columns of a group may take in memory, bytes.
+    room: i64,
     columns: Vec<GroupColumn>,
     /// Rows left in the group.
     left: usize,
@@ -54,7 +62,8 @@ pub struct ParquetRows {
 
 impl ParquetRows {
     pub fn new(file: File) -> Self {
-        Self { file, reader: None, next_group: 0, columns: Vec::new(), left: 0, ended: false }
+        let columns = Vec::new();
+        Self { file, reader: None, next_group: 0, room: LARGEST_GROUP, columns, left: 0, ended: false }
     }
 
     fn row(&mut self) -> Result<Option<ExportedRow>, RowsError> {
@@ -88,8 +97,9 @@ impl ParquetRows {
         let group = self.next_group;
         let more = group < reader.num_row_groups();
         if more {
-            let file = &mut self.file;
-            (self.columns, self.left) = guarded(|| Ok(columns(&reader, group, file)))??;
+            let (file, room) = (&mut self.file, self.room);
+            self.columns.clear();
+            (self.columns, self.left) = guarded(|| Ok(columns(&reader, group, file, room)))??;
         }
         self.next_group += 1;
         self.reader = Some(reader);
@@ -139,16 +149,21 @@ fn check_index(file: &mut File) -> Result<(), RowsError> {
     Ok(())
 }
 
-/// The columns that are needed, and the number of rows.
+fn too_large() -> RowsError {
+    form("a group of its rows is too large")
+}
+
+/// The columns that are needed, and the number of rows. They have to fit into `room` bytes.
 fn columns(
     reader: &SerializedFileReader<File>,
     group: usize,
     file: &mut File,
+    mut room: i64,
 ) -> Result<(Vec<GroupColumn>, usize), RowsError> {
     let group = reader.get_row_group(group).map_err(|error| odd(&error))?;
     let rows = group.metadata().num_rows();
     let count = usize::try_from(rows).ok().filter(|_| rows <= MOST_VALUES);
-    let count = count.ok_or_else(|| form("a group of its rows is too large"))?;
+    let count = count.ok_or_else(too_large)?;
     let mut columns = Vec::new();
     for name in std::iter::once(ID).chain(FIGURES.iter().copied()) {
         let chunks = group.metadata().columns();
@@ -157,7 +172,8 @@ fn columns(
             .position(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name));
         match (place, field_type(name)) {
             (Some(place), Some(kind)) => {
-                check_chunk(&chunks[place], file)?;
+                let taken = check_chunk(&chunks[place], file)?;
+                room = room.checked_sub(taken).filter(|room| *room >= 0).ok_or_else(too_large)?;
                 columns.push(column(&*group, place, name, kind, count)?);
             }
             _ if name == ID => return Err(form("it has no column `_id`")),
@@ -167,14 +183,15 @@ fn columns(
     Ok((columns, count))
 }
 
-/// Refuses pages that would not fit into memory, and such as an export does not have.
-fn check_chunk(chunk: &ColumnChunkMetaData, file: &mut File) -> Result<(), RowsError> {
+/// Refuses pages that would not fit into memory, and such as an export does not have. Returns what all of them take in
+/// memory, bytes.
+fn check_chunk(chunk: &ColumnChunkMetaData, file: &mut File) -> Result<i64, RowsError> {
     let refused = || form("a page of it is none that llmbench writes");
     let begin = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
     let mut at = u64::try_from(begin).map_err(|_| refused())?;
     let end = u64::try_from(chunk.compressed_size()).ok().and_then(|length| at.checked_add(length));
     let end = end.ok_or_else(refused)?;
-    let mut values = 0;
+    let (mut values, mut unpacked) = (0, 0);
     while at < end {
         let mut head = Vec::new();
         let read =
@@ -187,11 +204,15 @@ fn check_chunk(chunk: &ColumnChunkMetaData, file: &mut File) -> Result<(), RowsE
         let packed = compressed.and_then(|size| u64::try_from(size).ok()).filter(|size| *size <= end - at);
         values += page.filter(|page| (0..=MOST_VALUES).contains(page)).ok_or_else(refused)?;
         match (known, size, packed) {
-            (true, Some(_), Some(packed)) if values <= 2 * MOST_VALUES => at += length as u64 + packed,
+            (true, Some(size), Some(packed)) if values <= 2 * MOST_VALUES && unpacked <= LARGEST_GROUP => {
+                at += length as u64 + packed;
+                unpacked += size;
+            }
             _ => return Err(refused()),
         }
     }
-    Ok(())
+    let text = chunk.column_type() == PhysicalType::BYTE_ARRAY;
+    Ok(unpacked + values * if text { TEXT_SIZE } else { NUMBER_SIZE })
 }
 
 fn column(
@@ -330,5 +351,28 @@ mod tests {
             assert!(matches!(rows.next_row(), Some(Err(RowsError::Form(_)))) && rows.next_row().is_none());
         }
         assert!(refused(&[0xff; 16]) && refused(&[0; 4]));
+    }
+
+    #[test]
+    fn pages_that_would_fill_the_memory_together_are_refused() {
+        let chunk = SerializedFileReader::new(file(&[])).unwrap().metadata().row_group(0).column(0).clone();
+        // One value in 60 MB that are packed into a byte.
+        let page = [0x15, 0x00, 0x15, 0x80, 0x80, 0x80, 0x3c, 0x15, 0x02, 0x2c, 0x15, 0x02, 0x15, 0, 0, 0, 0];
+        let of_pages = |pages: usize| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&[&b"PAR1"[..], &page.repeat(pages)].concat()).unwrap();
+            let length = (page.len() * pages) as i64;
+            let chunk = chunk.clone().into_builder().set_total_compressed_size(length).build().unwrap();
+            check_chunk(&chunk, &mut file)
+        };
+        assert_eq!(of_pages(4).unwrap(), 4 * (60 << 20) + 4 * TEXT_SIZE);
+        assert!(of_pages(5).is_ok_and(|taken| taken > LARGEST_GROUP) && of_pages(6).is_err());
+        // All columns of a group share the room.
+        let columns = |room| ParquetRows { room, ..ParquetRows::new(file(&[])) }.next_row().unwrap();
+        let one = check_chunk(&chunk, &mut file(&[])).unwrap();
+        assert!(columns(LARGEST_GROUP).is_ok());
+        for room in [one - 1, one, one + NUMBER_SIZE] {
+            assert_eq!(columns(room).unwrap_err().to_string(), "a group of its rows is too large");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{ExportedRow, RowsError, RowsReader};
 use crate::domain::row_fields::{FieldType, field_type};
-use crate::export::receipts::bounded::Budgeted;
+use crate::export::receipts::bounded::{Budgeted, is_id};
 use crate::measure::receipt_figures::FIGURES;
 use crate::output::csv::is_formula;
 use ::csv::{ByteRecord, Reader, ReaderBuilder};
@@ -54,8 +54,8 @@ impl<R: Read> CsvExport<R> {
         let Some(columns) = &self.columns else { return Ok(None) };
         let cell = |place: usize| std::str::from_utf8(self.record.get(place).unwrap_or_default());
         let id = cell(columns.id).map_err(|_| RowsError::Row(self.number))?;
-        let mut row =
-            ExportedRow { id: (!id.is_empty()).then(|| armed(id).to_owned()), ..ExportedRow::default() };
+        let id = Some(armed(id)).filter(|id| is_id(id)).map(str::to_owned);
+        let mut row = ExportedRow { id, ..ExportedRow::default() };
         for (place, name, kind) in &columns.figures {
             let cell = cell(*place).map_err(|_| RowsError::Row(self.number))?;
             if !cell.is_empty() {

@@ -1,7 +1,7 @@
 //! Rows of JSON lines, and of the document that an export writes with a row a line.
 
 use super::{ExportedRow, RowsError, RowsReader};
-use crate::export::receipts::bounded::{LONGEST, next_line};
+use crate::export::receipts::bounded::{LONGEST, is_id, next_line};
 use crate::export::row::fields;
 use crate::measure::receipt_figures::FIGURES;
 use std::io::BufRead;
@@ -87,7 +87,7 @@ fn row(text: &str) -> Option<ExportedRow> {
     let mut row = ExportedRow::default();
     let read = fields(text, |name, value| {
         if name == "_id" {
-            row.id = serde_json::from_str::<String>(value).ok().filter(|id| !id.is_empty());
+            row.id = serde_json::from_str::<String>(value).ok().filter(|id| is_id(id));
         } else if let Some(figure) = FIGURES.iter().find(|figure| **figure == name) {
             let value = serde_json::from_str(value).unwrap_or_default();
             // The first of two counts, as in a column.

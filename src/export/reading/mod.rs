@@ -14,7 +14,7 @@ use std::io::{self, BufRead};
 /// What is read of a row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExportedRow {
-    /// `None` if it is no text.
+    /// `None` if it is no text, or is longer than the id of a receipt can be.
     pub id: Option<String>,
     /// The figures that are not null. An empty list of a CSV file is one of these or null.
     pub figures: Map<String, Value>,
@@ -127,6 +127,16 @@ mod tests {
             assert_eq!(gaps, [Some(0.1), Some(2.0), Some(3e-5)]);
             assert_eq!(figures.len(), 5, "{figures:?}");
             assert_eq!(read(format, &written(format, &[])), []);
+        }
+    }
+
+    #[test]
+    fn an_id_that_no_receipt_can_have_is_none() {
+        let row = |length: usize| format!("{{\"_id\":\"{}\"}}", "x".repeat(length));
+        for format in FORMS {
+            let found = read(format, &written(format, &[&row(1024), &row(1025)]));
+            let lengths: Vec<_> = found.into_iter().map(|row| row.unwrap().id.map(|id| id.len())).collect();
+            assert_eq!(lengths, [Some(1024), None], "{format:?}");
         }
     }
 

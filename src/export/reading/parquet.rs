@@ -4,6 +4,7 @@
 use super::page_header::{self, PageHeader};
 use super::{ExportedRow, RowsError, RowsReader};
 use crate::domain::row_fields::{FieldType, field_type};
+use crate::export::receipts::bounded::is_id;
 use crate::measure::receipt_figures::FIGURES;
 use parquet::basic::Type as PhysicalType;
 use parquet::column::reader::get_typed_column_reader;
@@ -77,7 +78,7 @@ impl ParquetRows {
         for column in &mut self.columns {
             match (column.next().ok_or_else(|| form("a column of it is too short"))?, column.name) {
                 (Value::Null, _) => {}
-                (Value::String(id), ID) => row.id = Some(id).filter(|id| !id.is_empty()),
+                (Value::String(id), ID) => row.id = Some(id).filter(|id| is_id(id)),
                 (value, name) => drop(row.figures.insert(name.to_owned(), value)),
             }
         }

@@ -5,6 +5,14 @@ use std::io::{self, BufRead, ErrorKind, Read};
 /// The longest line or record that is read, bytes: MongoDB's largest document.
 pub const LONGEST: usize = 16 * 1024 * 1024;
 
+/// The longest id of a row in a file of receipts, bytes. A row with a longer one counts as one without an id.
+const LONGEST_ID: usize = 1024;
+
+/// True if receipts can be told apart by this id.
+pub fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len())
+}
+
 /// Reads the next line without its line break into `line`; false at the end.
 ///
 /// # Errors
@@ -68,6 +76,12 @@ mod tests {
         let mut whole = io::Cursor::new("12345\n123456\n".as_bytes());
         assert!(next_line(&mut whole, &mut line, 5).unwrap());
         assert_eq!(next_line(&mut whole, &mut line, 5).unwrap_err().kind(), ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn ids_have_a_longest_length() {
+        assert!(is_id("a") && is_id(&"x".repeat(LONGEST_ID)));
+        assert!(!is_id("") && !is_id(&"x".repeat(LONGEST_ID + 1)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The file of receipts: a head that says of which export they are, then a line for each run that has an id.
 
-use super::bounded::next_line;
+use super::bounded::{is_id, next_line};
 use crate::export::ExportFormat;
 use crate::export::row::fields;
 use crate::measure::receipt;
@@ -43,7 +43,7 @@ pub struct ReceiptLine {
     pub id: String,
     /// `None` if the run has none.
     pub receipt: Option<String>,
-    /// The figures as they are stored; `None` without a receipt.
+    /// The figures as they are stored, and nothing else; `None` without a receipt.
     pub figures: Option<Map<String, Value>>,
 }
 
@@ -61,7 +61,7 @@ pub struct WrittenLine {
 }
 
 impl WrittenLine {
-    /// `None` for a row without a text as its id.
+    /// `None` for a row without a text as its id, or with a longer one than is read.
     pub fn of(row: &str) -> Option<Self> {
         let RowParts { id, receipt, figures } = parts(row)?;
         let bare = |id: &str| format!("{{\"id\":{},\"receipt\":null,\"figures\":null}}\n", Value::from(id));
@@ -88,7 +88,7 @@ fn parts(row: &str) -> Option<RowParts<'_>> {
     let (mut id, mut receipt) = (None, None);
     let mut figures: Vec<(&'static str, Cow<'_, str>)> = Vec::with_capacity(FIGURES.len());
     let read = fields(row, |name, value| match &*name {
-        "_id" => id = serde_json::from_str::<String>(value).ok().filter(|id| !id.is_empty()),
+        "_id" => id = serde_json::from_str::<String>(value).ok().filter(|id| is_id(id)),
         receipt::FIELD if value == "null" => receipt = None,
         // One that is no text cannot be read, and whoever checks is told so.
         receipt::FIELD => receipt = Some(serde_json::from_str(value).unwrap_or_else(|_| value.to_owned())),
@@ -173,8 +173,14 @@ impl<R: BufRead> LinesReader<R> {
             Ok(false) => return None,
             Ok(true) => {}
         }
-        let read = serde_json::from_slice::<ReceiptLine>(&self.line);
-        Some(read.map_err(|_| LinesError::Line(self.number, "is no receipt of a run".to_owned())))
+        let read = serde_json::from_slice::<ReceiptLine>(&self.line).ok().filter(|line| is_id(&line.id));
+        let Some(mut line) = read else {
+            return Some(Err(LinesError::Line(self.number, "is no receipt of a run".to_owned())));
+        };
+        if let Some(figures) = &mut line.figures {
+            figures.retain(|name, _| FIGURES.contains(&name.as_str()));
+        }
+        Some(Ok(line))
     }
 
     fn advance(&mut self) -> Result<bool, LinesError> {
@@ -288,6 +294,23 @@ mod tests {
         assert_eq!(read(b"{\"schema\":\"x/1\"}"), [Err("line 1 is no head of receipts".to_owned())]);
         let later = read(b"{\"schema\":\"llmbench.results.receipts/2\",\"new\":1}");
         assert!(later[0].as_ref().unwrap_err().contains("a newer llmbench reads it"), "{later:?}");
+    }
+
+    #[test]
+    fn an_id_is_short_and_figures_have_known_names() {
+        let line = |id: &str| {
+            format!("{{\"id\":\"{id}\",\"receipt\":null,\"figures\":{{\"generate_time\":1,\"x\":2}}}}\n")
+        };
+        let mut bytes = Vec::new();
+        write_head(&head(), &mut bytes).unwrap();
+        for id in ["a", &"x".repeat(1025), ""] {
+            bytes.extend_from_slice(line(id).as_bytes());
+        }
+        let found = read(&bytes);
+        assert_eq!(found[0].as_ref().unwrap().figures, json!({"generate_time": 1}).as_object().cloned());
+        assert_eq!(found[1], Err("line 3 is no receipt of a run".to_owned()));
+        assert!(found[2].is_err());
+        assert!(WrittenLine::of(&format!("{{\"_id\":\"{}\"}}", "x".repeat(1025))).is_none());
     }
 
     #[test]

@@ -34,13 +34,13 @@ impl Pairing {
     /// Takes a row with its id.
     pub fn row(&mut self, id: String, row: ExportedRow) -> PairingStep {
         if let Some(line) = self.lines.remove(&id) {
-            self.weight = self.weight.saturating_sub(line_weight(&line));
+            self.weight -= line_weight(&line);
             return PairingStep::Pair(row, line);
         }
         if self.rows.contains_key(&id) {
             return PairingStep::Twice(id);
         }
-        self.weight += weight(Some(&row.figures));
+        self.weight += weight(&id, Some(&row.figures));
         self.rows.insert(id, row);
         self.waits()
     }
@@ -48,7 +48,7 @@ impl Pairing {
     /// Takes a line.
     pub fn line(&mut self, line: ReceiptLine) -> PairingStep {
         if let Some(row) = self.rows.remove(&line.id) {
-            self.weight = self.weight.saturating_sub(weight(Some(&row.figures)));
+            self.weight -= weight(&line.id, Some(&row.figures));
             return PairingStep::Pair(row, line);
         }
         if self.lines.contains_key(&line.id) {
@@ -75,18 +75,39 @@ impl Pairing {
 }
 
 fn line_weight(line: &ReceiptLine) -> usize {
-    weight(line.figures.as_ref()) + line.receipt.as_ref().map_or(0, String::len)
+    // The id is there twice.
+    line.id.len() + line.receipt.as_ref().map_or(0, String::len) + weight(&line.id, line.figures.as_ref())
 }
 
-/// About what figures take in memory.
-fn weight(figures: Option<&Map<String, Value>>) -> usize {
-    let one = |value: &Value| 100 + value.as_array().map_or(0, |items| items.len() * 40);
-    500 + figures.map_or(0, |figures| figures.values().map(one).sum())
+/// What a value takes besides its texts and items, and a field or an entry of a table besides name and value: bytes,
+/// with what the allocator adds.
+const BARE_VALUE: usize = 128;
+const BARE_ENTRY: usize = 256;
+
+/// About what an id and its figures take in memory.
+fn weight(id: &str, figures: Option<&Map<String, Value>>) -> usize {
+    2 * BARE_ENTRY + id.len() + figures.map_or(0, fields_weight)
+}
+
+fn fields_weight(fields: &Map<String, Value>) -> usize {
+    fields.iter().map(|(name, value)| BARE_ENTRY + name.len() + value_weight(value)).sum()
+}
+
+/// Follows what is nested; the JSON reader has bounded its depth.
+fn value_weight(value: &Value) -> usize {
+    BARE_VALUE
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(value_weight).sum(),
+            Value::Object(fields) => fields_weight(fields),
+            _ => 0,
+        }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn line(id: &str) -> ReceiptLine {
         ReceiptLine { id: id.to_owned(), receipt: None, figures: None }
@@ -115,5 +136,37 @@ mod tests {
         let mut pairing = Pairing::default();
         let steps = (0..=MOST_WAITING).map(|number| pairing.line(line(&number.to_string())));
         assert_eq!(steps.last(), Some(PairingStep::Full));
+    }
+
+    #[test]
+    fn every_text_and_every_nested_value_weighs() {
+        let long = "x".repeat(50_000);
+        let figures = |value: Value| json!({"generate_time": value}).as_object().cloned();
+        let bare = line_weight(&line("a"));
+        let with = |figures| line_weight(&ReceiptLine { figures, ..line("a") });
+        assert!(line_weight(&line(&long)) >= bare + 2 * 50_000 - 2);
+        assert!(line_weight(&ReceiptLine { receipt: Some(long.clone()), ..line("a") }) == bare + 50_000);
+        for value in [json!(long), json!([[[[long]]]]), json!({"a": {"b": long}}), json!({long.as_str(): 1})]
+        {
+            assert!(with(figures(value)) > bare + 50_000);
+        }
+        let lists = vec![json!([]); 1000];
+        assert!(with(figures(json!(lists))) > bare + 1000 * size_of::<Value>());
+        assert!(BARE_VALUE >= size_of::<Value>() && BARE_ENTRY >= size_of::<(String, ReceiptLine)>());
+        // What has found its partner weighs nothing any more.
+        let mut pairing = Pairing::default();
+        pairing.line(ReceiptLine { figures: figures(json!([[1], "x"])), ..line("a") });
+        pairing.row("b".into(), ExportedRow { id: None, figures: figures(json!({"a": "x"})).unwrap() });
+        assert!(pairing.weight > 0);
+        pairing.row("a".into(), ExportedRow::default());
+        pairing.line(line("b"));
+        assert_eq!(pairing.weight, 0);
+    }
+
+    #[test]
+    fn few_heavy_lines_are_enough() {
+        let heavy = ReceiptLine { receipt: Some("x".repeat(1000)), ..line("b") };
+        let mut pairing = Pairing { weight: HEAVIEST - 1000, ..Pairing::default() };
+        assert_eq!((pairing.line(line("a")), pairing.line(heavy)), (PairingStep::Waits, PairingStep::Full));
     }
 }

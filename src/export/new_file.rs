@@ -57,6 +57,16 @@ impl NewFile {
         Ok(Self { out, path, temporary, replaces: replace })
     }
 
+    /// Where the file will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// True if it may replace another one.
+    pub fn replaces(&self) -> bool {
+        self.replaces
+    }
+
     /// Gives the file its name once all of it is on the disk, and returns its size in bytes.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ pub mod checking;
 pub mod digest;
 pub mod lines;
 pub mod manifest;
+mod named_files;
 mod pairing;
 pub mod signature;
 pub mod writing;

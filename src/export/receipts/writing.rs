@@ -4,11 +4,11 @@ use super::ReceiptPaths;
 use super::digest::Digesting;
 use super::lines::{ReceiptsHead, WrittenLine, write_head};
 use super::manifest::{MANIFEST, Manifest, ReceiptFacts};
+use super::named_files::NamedFiles;
 use super::signature::SigningKey;
 use crate::export::new_file::{NewFile, NewFileError};
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The receipts while they are written, one row after the other.
 pub struct ReceiptsWriter<W> {
@@ -97,7 +97,8 @@ impl ReceiptedExport {
     /// Returns the size of the export in bytes.
     ///
     /// # Errors
-    /// Those of the operating system. No file is left then.
+    /// Those of the operating system. No new file is left then, and files that were replaced are there again. A crash within
+    /// this may leave new files beside old ones, which do not fit together and are told by [`super::checking`].
     pub fn keep(self) -> io::Result<(u64, ReceiptTotals)> {
         let Self { rows, receipts, manifest: mut manifest_file, signature: mut signature_file, paths, key } =
             self;
@@ -108,47 +109,64 @@ impl ReceiptedExport {
         let public_key = key.as_ref().map(|key| key.public_key().to_string());
         let manifest = Manifest { schema: MANIFEST.to_owned(), export, receipts, facts, public_key }.text();
         manifest_file.write_all(manifest.as_bytes())?;
-        named.keep(receipts_file, &paths.receipts)?;
+        named.keep(receipts_file)?;
         match key {
             Some(key) => {
                 signature_file.write_all(&key.sign(manifest.as_bytes()))?;
-                named.keep(signature_file, &paths.signature)?;
+                named.keep(signature_file)?;
             }
-            None => remove(&paths.signature)?,
+            None => named.remove(&paths.signature)?,
         }
-        named.keep(manifest_file, &paths.manifest)?;
-        let bytes = named.keep(rows, &paths.rows)?;
+        named.keep(manifest_file)?;
+        let bytes = named.keep(rows)?;
         named.all_kept();
         Ok((bytes, totals))
     }
 }
 
-/// Files that have their names already. Dropped before [`NamedFiles::all_kept`], it removes them.
-#[derive(Default)]
-struct NamedFiles(Vec<PathBuf>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::ExportFormat;
+    use crate::export::receipts::lines::RECEIPTS;
+    use std::fs;
 
-impl NamedFiles {
-    fn keep(&mut self, file: NewFile, path: &Path) -> io::Result<u64> {
-        let bytes = file.keep()?;
-        self.0.push(path.to_owned());
-        Ok(bytes)
+    fn written(rows: &Path, text: &[u8]) -> ReceiptedExport {
+        let head = ReceiptsHead {
+            schema: RECEIPTS.to_owned(),
+            file: "runs.ndjson".to_owned(),
+            format: ExportFormat::Ndjson,
+            program: "llmbench/0.1.0".to_owned(),
+            definitions: 2,
+            series: "all".to_owned(),
+            from: None,
+            to: None,
+            provider: None,
+            model: None,
+        };
+        let mut export = ReceiptedExport::create(rows, true, &head, None).unwrap();
+        export.parts().0.write_all(text).unwrap();
+        export
     }
 
-    fn all_kept(mut self) {
-        self.0.clear();
-    }
-}
-
-impl Drop for NamedFiles {
-    fn drop(&mut self) {
-        // The error that led here is the one to tell.
-        self.0.iter().for_each(|path| drop(fs::remove_file(path)));
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    #[test]
+    fn an_export_that_cannot_be_replaced_keeps_its_proof() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = ReceiptPaths::beside(&home.path().join("runs.ndjson"));
+        written(&paths.rows, b"{\"_id\":\"a\"}\n").keep().unwrap();
+        fs::write(&paths.signature, "signed").unwrap();
+        let files =
+            || [&paths.receipts, &paths.manifest, &paths.signature].map(|path| fs::read(path).unwrap());
+        let before = files();
+        let next = written(&paths.rows, b"{\"_id\":\"b\"}\n{\"_id\":\"c\"}\n");
+        // The rows are named last, and a directory cannot be replaced.
+        fs::remove_file(&paths.rows).unwrap();
+        fs::create_dir(&paths.rows).unwrap();
+        assert!(next.keep().is_err());
+        assert_eq!(files(), before);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 4);
+        fs::remove_dir(&paths.rows).unwrap();
+        written(&paths.rows, b"").keep().unwrap();
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 3);
     }
 }

@@ -13,7 +13,7 @@ use crate::measure::receipt_figures::{FIGURES, computed, follows, is_same};
 use crate::output::verify::{CheckedFile, FigureFinding, RunFinding, SignatureState, VerifyReport};
 use serde_json::{Map, Value};
 use std::fs::{self, File};
-use std::io::{self, BufReader, ErrorKind, Read};
+use std::io::{self, BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// Why files cannot be checked.
@@ -138,19 +138,35 @@ impl ExportChecker<'_> {
         Ok(self.report)
     }
 
-    /// Checks row by row.
+    /// Checks the rows of a form.
     fn runs(
         &mut self,
         format: ExportFormat,
         rows: &mut DigestedFile,
         lines: &mut LinesReader<DigestedFile>,
     ) -> Result<(), VerifyError> {
-        let mut rows = match reading::rows(format, rows) {
-            Some(rows) => rows,
-            None => Box::new(reading::parquet_rows(regular(&self.paths.rows)?)),
-        };
+        if format != ExportFormat::Parquet {
+            if let Some(mut rows) = reading::rows(format, rows) {
+                self.pairs(&mut *rows, lines)?;
+            }
+            return Ok(());
+        }
+        // The digest is of the same open file, which is read from its beginning once more.
+        let failed = |error| VerifyError::Io(self.paths.rows.clone(), error);
+        let mut file = rows.get_ref().get_ref();
+        let twin = file.try_clone().map_err(failed)?;
+        self.pairs(&mut reading::parquet_rows(twin), lines)?;
+        file.rewind().map_err(|error| VerifyError::Io(self.paths.rows.clone(), error))
+    }
+
+    /// Checks row by row.
+    fn pairs(
+        &mut self,
+        rows: &mut dyn RowsReader,
+        lines: &mut LinesReader<DigestedFile>,
+    ) -> Result<(), VerifyError> {
         loop {
-            let row = if self.paired { self.next_row(&mut *rows)? } else { None };
+            let row = if self.paired { self.next_row(rows)? } else { None };
             match (row, self.next_line(lines)?) {
                 (None, None) => break,
                 (Some((id, row)), Some(line)) if id == line.id => self.compare(Some(&row), &line),

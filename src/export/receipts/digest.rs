@@ -25,6 +25,11 @@ impl<T> Digesting<T> {
         Self { inner, digest: Sha256::new(), bytes: 0 }
     }
 
+    /// The inner reader or writer.
+    pub fn get_ref(&self) -> &T {
+        &self.inner
+    }
+
     /// What has passed, and the inner reader or writer.
     pub fn finish(self) -> (FileDigest, T) {
         let sha256 = hex(&self.digest.finalize());

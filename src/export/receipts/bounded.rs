@@ -58,7 +58,9 @@ impl<R: Read> Read for Budgeted<R> {
 }
 
 fn too_long(longest: usize) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, format!("a line is longer than {} MB", longest >> 20))
+    let bound =
+        if longest < 1 << 20 { format!("{} KB", longest >> 10) } else { format!("{} MB", longest >> 20) };
+    io::Error::new(ErrorKind::InvalidData, format!("a line is longer than {bound}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Holds an export, its receipts, its manifest and the signature against each other. Opens these files and nothing else.
 
 use super::ReceiptPaths;
+use super::brief::{brief, brief_head, name, shortened, told};
 use super::digest::{Digesting, FileDigest};
 use super::lines::{LinesError, LinesReader, ReceiptLine};
 use super::manifest::{self, Manifest, ManifestError, ReceiptFacts};
@@ -50,7 +51,7 @@ pub fn check(paths: &ReceiptPaths, key: Option<PublicKey>) -> Result<VerifyRepor
             return Err(VerifyError::Newer(paths.manifest.clone(), error.to_string()));
         }
         Err(error) => {
-            report.damage.push(format!("{}: {error}", name(&paths.manifest)));
+            report.damage.push(told(&paths.manifest, &error));
             let signed = |key: &PublicKey| {
                 signature.as_deref().is_some_and(|signature| key.has_signed(&text, signature))
             };
@@ -95,7 +96,7 @@ fn judge(
         // A signature beside a manifest that names no key.
         (None | Some(None), Some(_), _) => SignatureState::False,
     };
-    (state, named.map(str::to_owned))
+    (state, named.map(shortened))
 }
 
 struct ExportChecker<'a> {
@@ -115,7 +116,7 @@ impl ExportChecker<'_> {
         match lines.head() {
             Ok(head) => {
                 self.runs(head.format, &mut rows, &mut lines)?;
-                self.report.head = serde_json::to_value(head).unwrap_or_default();
+                self.report.head = brief_head(&head);
             }
             Err(error) => {
                 self.broken_line(error)?;
@@ -234,7 +235,7 @@ impl ExportChecker<'_> {
                     self.report.unreadable.add(said);
                 }
                 Err(RowsError::Form(said)) => {
-                    self.report.damage.push(format!("{}: {said}", name(&self.paths.rows)));
+                    self.report.damage.push(told(&self.paths.rows, &said));
                     // What else is in it is not known, so nothing is missing.
                     self.paired = false;
                 }
@@ -272,7 +273,7 @@ impl ExportChecker<'_> {
                 Ok(false)
             }
             LinesError::Io(error) if error.kind() == ErrorKind::InvalidData => {
-                self.report.damage.push(format!("{}: {error}", name(path)));
+                self.report.damage.push(told(path, &error));
                 self.paired = false;
                 Ok(true)
             }
@@ -326,22 +327,6 @@ fn figures(
     FIGURES.iter().filter_map(figure).collect()
 }
 
-/// A value for a report, which must not grow with what a stranger wrote.
-fn brief(value: Value) -> Value {
-    match &value {
-        Value::Array(items) if items.len() > 100 => format!("{} values", items.len()).into(),
-        Value::Array(items) if items.iter().any(|item| !item.is_number()) => "odd values".into(),
-        Value::Object(_) => "an object".into(),
-        Value::String(text) => shortened(text).into(),
-        _ => value,
-    }
-}
-
-fn shortened(text: &str) -> String {
-    let short: String = text.chars().take(100).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
-}
-
 fn checked(role: &'static str, path: &Path, found: FileDigest, said: FileDigest) -> CheckedFile {
     CheckedFile {
         role,
@@ -349,12 +334,8 @@ fn checked(role: &'static str, path: &Path, found: FileDigest, said: FileDigest)
         bytes: found.bytes,
         sha256: found.sha256,
         manifest_bytes: said.bytes,
-        manifest_sha256: said.sha256,
+        manifest_sha256: shortened(&said.sha256),
     }
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Reads the rest of a file for its digest.
@@ -386,4 +367,79 @@ fn regular(path: &Path) -> Result<File, VerifyError> {
         return Err(failed(io::Error::other("it is no regular file")));
     }
     File::open(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::encoder;
+    use crate::export::receipts::writing::ReceiptedExport;
+    use crate::output::verify::document;
+    use crate::storage::history::RunSeries;
+    use crate::storage::history::row_pages::RowSource;
+    use serde_json::json;
+
+    /// Writes an export of two rows whose head names this model.
+    fn export(rows: &Path, format: ExportFormat, model: &str) -> ReceiptPaths {
+        let head = json!({
+            "schema": super::super::lines::RECEIPTS, "file": "runs", "format": format, "program": "llmbench/0.1.0",
+            "definitions": 2, "series": "all", "from": null, "to": null, "provider": null, "model": model,
+        });
+        let head = serde_json::from_value(head).unwrap();
+        let texts = ["{\"_id\":\"a\",\"generate_time\":1.5}", "{\"_id\":\"b\"}"];
+        let mut export = ReceiptedExport::create(rows, true, &head, None).unwrap();
+        let (out, receipts) = export.parts();
+        let mut encoder = encoder(format, RowSource::Runs(RunSeries::Published), &Map::new(), out).unwrap();
+        encoder.rows(&texts).unwrap();
+        encoder.finish().unwrap();
+        drop(encoder);
+        receipts.rows(&texts).unwrap();
+        export.keep().unwrap();
+        ReceiptPaths::beside(rows)
+    }
+
+    #[test]
+    fn digest_and_rows_are_of_one_file() {
+        let home = tempfile::tempdir().unwrap();
+        for format in [ExportFormat::Parquet, ExportFormat::Ndjson] {
+            let paths = export(&home.path().join("runs"), format, "x");
+            let manifest = Manifest::read(&fs::read(&paths.manifest).unwrap()).unwrap();
+            let (rows, receipts) = (open(&paths.rows).unwrap(), open(&paths.receipts).unwrap());
+            // Another file takes the name meanwhile.
+            fs::remove_file(&paths.rows).unwrap();
+            fs::write(&paths.rows, "something else").unwrap();
+            let checker = ExportChecker {
+                paths: &paths,
+                manifest,
+                report: VerifyReport { signature: SignatureState::Unsigned, ..VerifyReport::default() },
+                facts: ReceiptFacts::default(),
+                pairing: Pairing::default(),
+                paired: true,
+            };
+            let report = checker.files(rows, receipts).unwrap();
+            assert!(report.is_true() && report.rows == 2, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn a_report_does_not_grow_with_the_files() {
+        let home = tempfile::tempdir().unwrap();
+        let long = "x".repeat(60_000);
+        let paths = export(&home.path().join("runs"), ExportFormat::Ndjson, &long);
+        let told = |text: String| {
+            fs::write(&paths.manifest, text).unwrap();
+            let report = check(&paths, None).unwrap();
+            let told = document(&report).to_string();
+            assert!(told.len() < 4000, "{} bytes: {}", told.len(), &told[..4000]);
+            report
+        };
+        let text = fs::read_to_string(&paths.manifest).unwrap();
+        let report = told(text.clone());
+        assert!(report.is_true() && report.head["model"].as_str().is_some_and(|model| model.ends_with("x…")));
+        told(text.replace("\"public_key\": null", &format!("\"public_key\": \"{long}\"")));
+        told(text.replace("\"rows\": 2", &format!("\"rows\": \"{long}\"")));
+        let manifest = Manifest::read(text.as_bytes()).unwrap();
+        told(text.replace(&manifest.export.sha256, &long));
+        told(text.replace(super::super::manifest::MANIFEST, &long));
+    }
 }

@@ -16,6 +16,9 @@ pub const RECEIPTS: &str = "llmbench.results.receipts/1";
 /// The longest line, bytes: that of 100,000 tokens has half of it.
 pub const LONGEST_LINE: usize = 8 * 1024 * 1024;
 
+/// The longest head, bytes.
+const LONGEST_HEAD: usize = 64 * 1024;
+
 /// The first line: of which export the receipts are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,7 +155,7 @@ impl<R: BufRead> LinesReader<R> {
     /// # Errors
     /// Any case of [`LinesError`].
     pub fn head(&mut self) -> Result<ReceiptsHead, LinesError> {
-        if !self.advance()? {
+        if !self.advance(LONGEST_HEAD)? {
             return Err(LinesError::Line(1, "is missing: the file is empty".to_owned()));
         }
         let head: Result<ReceiptsHead, _> = serde_json::from_slice(&self.line);
@@ -168,7 +171,7 @@ impl<R: BufRead> LinesReader<R> {
     /// # Errors
     /// [`LinesError::Line`], after which the next run can be read; [`LinesError::Io`], after which nothing can.
     pub fn next_run(&mut self) -> Option<Result<ReceiptLine, LinesError>> {
-        match self.advance() {
+        match self.advance(LONGEST_LINE) {
             Err(error) => return Some(Err(error)),
             Ok(false) => return None,
             Ok(true) => {}
@@ -183,13 +186,13 @@ impl<R: BufRead> LinesReader<R> {
         Some(Ok(line))
     }
 
-    fn advance(&mut self) -> Result<bool, LinesError> {
+    fn advance(&mut self, longest: usize) -> Result<bool, LinesError> {
         if self.ended {
             return Ok(false);
         }
         self.number += 1;
         let number = self.number;
-        let read = next_line(&mut self.reader, &mut self.line, LONGEST_LINE);
+        let read = next_line(&mut self.reader, &mut self.line, longest);
         // Behind a line that is too long, nothing says where the next one begins.
         self.ended = read.is_err();
         read.map_err(|error| match error.kind() {
@@ -215,8 +218,10 @@ pub fn newer(text: &[u8], known: &str) -> Option<String> {
     let Schema { schema } = serde_json::from_slice(text).ok()?;
     let (name, version) = schema.rsplit_once('/')?;
     let (known_name, known_version) = known.rsplit_once('/')?;
-    let later = version.parse::<u32>().ok()? > known_version.parse::<u32>().ok()?;
-    (name == known_name && later).then_some(schema)
+    let version: u32 = version.parse().ok()?;
+    let later = version > known_version.parse::<u32>().ok()?;
+    // Spelled anew: a stranger's number may begin with a million zeros.
+    (name == known_name && later).then(|| format!("{known_name}/{version}"))
 }
 
 #[cfg(test)]
@@ -294,6 +299,10 @@ mod tests {
         assert_eq!(read(b"{\"schema\":\"x/1\"}"), [Err("line 1 is no head of receipts".to_owned())]);
         let later = read(b"{\"schema\":\"llmbench.results.receipts/2\",\"new\":1}");
         assert!(later[0].as_ref().unwrap_err().contains("a newer llmbench reads it"), "{later:?}");
+        let schema = |version: &str| format!("{{\"schema\":\"{RECEIPTS}{version}\"}}");
+        assert_eq!(newer(schema("00").as_bytes(), RECEIPTS), Some(format!("{RECEIPTS}00")));
+        let zeros = format!("{{\"schema\":\"llmbench.results.receipts/{}2\"}}", "0".repeat(5000));
+        assert_eq!(newer(zeros.as_bytes(), RECEIPTS).as_deref(), Some("llmbench.results.receipts/2"));
     }
 
     #[test]
@@ -311,6 +320,14 @@ mod tests {
         assert_eq!(found[1], Err("line 3 is no receipt of a run".to_owned()));
         assert!(found[2].is_err());
         assert!(WrittenLine::of(&format!("{{\"_id\":\"{}\"}}", "x".repeat(1025))).is_none());
+    }
+
+    #[test]
+    fn a_long_head_is_not_read() {
+        let long = ReceiptsHead { model: Some("x".repeat(LONGEST_HEAD)), ..head() };
+        let mut bytes = Vec::new();
+        write_head(&long, &mut bytes).unwrap();
+        assert_eq!(read(&bytes), [Err("line 1: a line is longer than 64 KB".to_owned())]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! against each other. All of them come from strangers, so every reader here has bounds.
 
 pub mod bounded;
+mod brief;
 pub mod checking;
 pub mod digest;
 pub mod lines;

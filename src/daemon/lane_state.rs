@@ -225,10 +225,6 @@ impl LaneState {
                 }
                 spent
             }
-            OrderOutcome::Deferred { until, attempt } => {
-                turn.rest(slot_at, until, attempt, None);
-                Spend::default()
-            }
             OrderOutcome::Elsewhere(until) => {
                 let attempts = turn.attempts_at(slot_at);
                 turn.rest(slot_at, until, attempts, None);

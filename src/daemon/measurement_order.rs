@@ -63,7 +63,7 @@ impl AttemptVerdict {
         self.kind.is_none() && !self.suspect
     }
 
-    /// True if the provider asked for a pause: nothing else is sent for the sake of a pair.
+    /// True if the provider asked for a pause.
     pub fn asks_for_a_pause(&self) -> bool {
         self.kind == Some(FailureKind::RateLimit) || self.retry_after.is_some_and(|seconds| seconds > 0.0)
     }
@@ -118,13 +118,6 @@ pub enum OrderOutcome {
         learned: Vec<Adaptation>,
         /// The tightest remaining rate limit that the newest response reported.
         allowance: Option<Allowance>,
-    },
-    /// The counterpart came first and the provider asked for a pause, so the slot's own request was not sent.
-    Deferred {
-        /// Time of the next try, which makes no pair.
-        until: DateTime<Utc>,
-        /// Number of the attempt at the slot, from 1.
-        attempt: u32,
     },
     /// Another daemon works on the slot, or the slot rests, until this time.
     Elsewhere(DateTime<Utc>),

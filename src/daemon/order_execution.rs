@@ -8,7 +8,6 @@ use crate::daemon::lane::Lane;
 use crate::daemon::measurement_order::{
     self, AttemptVerdict, CounterpartEnd, MeasurementOrder, OrderOutcome, SlotOutcome,
 };
-use crate::daemon::pacing;
 use crate::daemon::provider_client::ProviderClient;
 use crate::daemon::request_execution::{EndedRequest, RequestExecution};
 use crate::domain::FailureKind;
@@ -85,25 +84,13 @@ impl OrderExecution<'_> {
             }
             Some([other, own]) => {
                 *counterpart = self.counterpart(Arc::clone(&client), attempt, &other).await;
-                match counterpart.as_ref().and_then(|end| self.pause(&end.verdict)) {
-                    Some(until) => {
-                        self.release(held).await;
-                        OrderOutcome::Deferred { until, attempt }
-                    }
-                    // A counterpart that had to be given up may have left its client hanging.
-                    None => {
-                        let client = self.lane.client(false).await.unwrap_or(client);
-                        self.own(client, held, attempt, Some(&own)).await
-                    }
-                }
+                // A counterpart that had to be given up may have left its client hanging.
+                let client = self.lane.client(false).await.unwrap_or(client);
+                // Whatever the counterpart was told, a request pause included: without a pair the slot's request would
+                // have been sent, so its own answer becomes the slot's row.
+                self.own(client, held, attempt, Some(&own)).await
             }
         }
-    }
-
-    /// The end of the pause that a provider asked for.
-    fn pause(&self, verdict: &AttemptVerdict) -> Option<DateTime<Utc>> {
-        let kind = verdict.kind.filter(|_| verdict.asks_for_a_pause())?;
-        pacing::retry_at(kind, verdict.retry_after, 1, self.lane.shared.clock.now(), rand::random())
     }
 
     /// Makes the slot's own request and settles the slot.

@@ -176,8 +176,8 @@ mod tests {
         assert!(next(&mut lane(None, false), at(0)).pair.is_none(), "a trial call");
         let mut lane = lane(None, true);
         let order = next(&mut lane, at(0));
-        lane.ended(&order, OrderOutcome::Deferred { until: at(5), attempt: 1 }, at(1));
-        lane.counterpart_ended(&order, Some(ended(None, None)), at(1));
+        lane.ended(&order, measured(SlotOutcome::Again(at(5))), at(1));
+        lane.counterpart_ended(&order, None, at(1));
         assert!(lane.look(1, at(4)).orders.is_empty(), "the slot rests");
         let again = next(&mut lane, at(6));
         assert_eq!((again.attempt, again.pair.is_none(), &again.slot), (2, true, &order.slot));

@@ -5,7 +5,9 @@ mod orders;
 
 use crate::daemon::budget::{Budget, BudgetError};
 use crate::daemon::lane_status::{self, LaneFacts, patience};
-use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder, OrderOutcome, SlotOutcome};
+use crate::daemon::measurement_order::{
+    AttemptVerdict, EndedRequest, MeasurementOrder, OrderOutcome, SlotOutcome,
+};
 use crate::daemon::pacing::{EndedMeasurement, PacingDecision, ProviderPacing};
 use crate::daemon::schedule::{self, SchedulePass, SeriesProgress};
 use crate::daemon::series_work::SeriesWork;
@@ -211,7 +213,8 @@ impl LaneState {
         };
         let slot_at = order.slot.starts_at;
         let spent = match end {
-            OrderOutcome::Measured { began_at, verdict, next, attempt, spent, learned, allowance } => {
+            OrderOutcome::Measured { ended, next, attempt } => {
+                let EndedRequest { began_at, verdict, spent, learned, allowance } = ended;
                 turn.told(verdict.kind);
                 match next {
                     SlotOutcome::Again(at) => turn.rest(slot_at, at, attempt, Some(now)),

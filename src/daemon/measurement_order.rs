@@ -69,11 +69,11 @@ impl AttemptVerdict {
     }
 }
 
-/// The end of a pair's counterpart. It decides nothing about the slot, the model or the lane's health: a published row
-/// says what these follow from, and the counterpart is another kind of request. The provider's pace, the budget and what
-/// a refusal taught concern every request.
+/// What a request says about its slot, its provider and the budget. That of a pair's counterpart decides nothing about the
+/// slot, the model or the lane's health: a published row says what these follow from, and the counterpart is another kind
+/// of request. The provider's pace, the budget and what a refusal taught concern every request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CounterpartEnd {
+pub struct EndedRequest {
     pub began_at: DateTime<Utc>,
     pub verdict: AttemptVerdict,
     pub spent: Spend,
@@ -109,15 +109,10 @@ impl SlotOutcome {
 pub enum OrderOutcome {
     /// The measurement was made.
     Measured {
-        began_at: DateTime<Utc>,
-        verdict: AttemptVerdict,
+        ended: EndedRequest,
         next: SlotOutcome,
         /// Number of the attempt at the slot, from 1.
         attempt: u32,
-        spent: Spend,
-        learned: Vec<Adaptation>,
-        /// The tightest remaining rate limit that the newest response reported.
-        allowance: Option<Allowance>,
     },
     /// Another daemon works on the slot, or the slot rests, until this time.
     Elsewhere(DateTime<Utc>),

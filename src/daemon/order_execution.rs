@@ -6,10 +6,10 @@ use crate::daemon::clock;
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane::Lane;
 use crate::daemon::measurement_order::{
-    self, AttemptVerdict, CounterpartEnd, MeasurementOrder, OrderOutcome, SlotOutcome,
+    self, AttemptVerdict, EndedRequest, MeasurementOrder, OrderOutcome, SlotOutcome,
 };
 use crate::daemon::provider_client::ProviderClient;
-use crate::daemon::request_execution::{EndedRequest, RequestExecution};
+use crate::daemon::request_execution::RequestExecution;
 use crate::domain::FailureKind;
 use crate::domain::clock_skew::BEARABLE;
 use crate::domain::pair::PairHalf;
@@ -33,11 +33,11 @@ pub async fn carry_out(lane: Arc<Lane>, client: Arc<dyn ProviderClient>, order: 
     let mut counterpart = None;
     let end = OrderExecution { lane: &lane, order: &order }.run(client, &mut counterpart).await;
     let own = match &end {
-        OrderOutcome::Measured { verdict, .. } => Some(verdict),
+        OrderOutcome::Measured { ended, .. } => Some(&ended.verdict),
         _ => None,
     };
     // A machine that is too busy spoils requests of either kind.
-    let verdicts = own.into_iter().chain(counterpart.iter().map(|end: &CounterpartEnd| &end.verdict));
+    let verdicts = own.into_iter().chain(counterpart.iter().map(|end: &EndedRequest| &end.verdict));
     for _ in verdicts.filter(|verdict| verdict.suspect) {
         lane.shared.governor().suspect(lane.shared.clock.now());
     }
@@ -60,7 +60,7 @@ impl OrderExecution<'_> {
     async fn run(
         &self,
         client: Arc<dyn ProviderClient>,
-        counterpart: &mut Option<CounterpartEnd>,
+        counterpart: &mut Option<EndedRequest>,
     ) -> OrderOutcome {
         let held = match self.claim().await {
             Ok(held) => held,
@@ -77,7 +77,7 @@ impl OrderExecution<'_> {
                 let end = self.own(Arc::clone(&client), held, attempt, Some(&own)).await;
                 // The slot is settled: what becomes of the counterpart cannot touch it. Without a sound request of the
                 // slot there is nothing to compare it with.
-                if matches!(&end, OrderOutcome::Measured { verdict, .. } if verdict.is_sound()) {
+                if matches!(&end, OrderOutcome::Measured { ended, .. } if ended.verdict.is_sound()) {
                     *counterpart = self.counterpart(client, attempt, &other).await;
                 }
                 end
@@ -116,17 +116,17 @@ impl OrderExecution<'_> {
             return OrderOutcome::NotBegun;
         };
         let lost = self.is_lost(held.as_ref()).await;
-        let ended = request.accept(&intended, measured, lost).await;
+        let accepted = request.accept(&intended, measured, lost).await;
+        let verdict = &accepted.ended.verdict;
         let most = self.lane.shared.daemon_config.attempts;
         let now = self.lane.shared.clock.now();
-        let next = measurement_order::next(&ended.verdict, attempt, most, now, rand::random());
+        let next = measurement_order::next(verdict, attempt, most, now, rand::random());
         let next = next.within(self.order.work.plan.ends(&self.order.slot));
-        request.learn(&ended).await;
-        self.settle(held, ending(&ended.verdict, next, self.lane.shared.clock.now())).await;
-        self.lane.shared.counts.measured(ended.verdict.kind.is_none());
-        request.tell(&ended);
-        let EndedRequest { began_at, verdict, spent, learned, allowance, .. } = ended;
-        OrderOutcome::Measured { began_at, verdict, next, attempt, spent, learned, allowance }
+        request.learn(&accepted).await;
+        self.settle(held, ending(verdict, next, self.lane.shared.clock.now())).await;
+        self.lane.shared.counts.measured(verdict.kind.is_none());
+        request.tell(&accepted);
+        OrderOutcome::Measured { ended: accepted.ended, next, attempt }
     }
 
     /// Makes the counterpart of a pair; `None` if it was not begun or did not end. It needs no claim of its own: nothing
@@ -136,17 +136,16 @@ impl OrderExecution<'_> {
         client: Arc<dyn ProviderClient>,
         attempt: u32,
         half: &PairHalf,
-    ) -> Option<CounterpartEnd> {
+    ) -> Option<EndedRequest> {
         let reserved = self.order.pair.as_ref()?.reserved;
         let request = RequestExecution::new(self.lane, self.order, Some(half), reserved);
         let intended = request.intend(&*client).await.ok()?;
         self.started(attempt);
         let measured = request.measure(client, &intended).await?;
-        let ended = request.accept(&intended, measured, false).await;
-        request.learn(&ended).await;
-        request.tell(&ended);
-        let EndedRequest { began_at, verdict, spent, learned, allowance, .. } = ended;
-        Some(CounterpartEnd { began_at, verdict, spent, learned, allowance })
+        let accepted = request.accept(&intended, measured, false).await;
+        request.learn(&accepted).await;
+        request.tell(&accepted);
+        Some(accepted.ended)
     }
 
     fn started(&self, attempt: u32) {

@@ -5,7 +5,7 @@
 use crate::daemon::budget::BudgetReservation;
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane::Lane;
-use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder, OrderOutcome};
+use crate::daemon::measurement_order::{EndedRequest, MeasurementOrder, OrderOutcome};
 use crate::daemon::price::used;
 use crate::daemon::provider_client::ProviderClient;
 use crate::daemon::row_annotations;
@@ -14,7 +14,6 @@ use crate::domain::{FailureKind, Outcome};
 use crate::measure::measurer::{AttemptResult, RequestSpec};
 use crate::outbox::{CallIntent, OutboxError, Spend};
 use crate::providers::adapt::Adaptation;
-use crate::providers::allowance::Allowance;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -52,15 +51,10 @@ pub struct MeasuredAttempts {
 }
 
 /// A request whose rows are in the outbox.
-pub struct EndedRequest {
+pub struct AcceptedRequest {
     outcomes: Vec<Outcome>,
     took: Duration,
-    pub began_at: DateTime<Utc>,
-    pub verdict: AttemptVerdict,
-    pub spent: Spend,
-    pub learned: Vec<Adaptation>,
-    /// The tightest remaining rate limit that the newest response reported.
-    pub allowance: Option<Allowance>,
+    pub ended: EndedRequest,
 }
 
 impl<'a> RequestExecution<'a> {
@@ -189,21 +183,16 @@ impl<'a> RequestExecution<'a> {
         intended: &IntendedRequest,
         measured: MeasuredAttempts,
         lost: bool,
-    ) -> EndedRequest {
+    ) -> AcceptedRequest {
         let MeasuredAttempts { mut outcomes, attempts, began_at, begun } = measured;
         let spent = self.spent(&outcomes);
         row_annotations::stamp(&mut outcomes, self.order, self.half, &self.lane.shared.owner, lost);
         let verdict = row_annotations::verdict(&outcomes);
         self.hand_over(&intended.id, &outcomes, spent).await;
-        EndedRequest {
-            outcomes,
-            took: begun.elapsed(),
-            began_at,
-            verdict,
-            spent,
-            learned: attempts.iter().filter_map(|attempt| attempt.learned).collect(),
-            allowance: attempts.iter().rev().find_map(|attempt| attempt.allowance.clone()),
-        }
+        let learned = attempts.iter().filter_map(|attempt| attempt.learned).collect();
+        let allowance = attempts.iter().rev().find_map(|attempt| attempt.allowance.clone());
+        let ended = EndedRequest { began_at, verdict, spent, learned, allowance };
+        AcceptedRequest { outcomes, took: begun.elapsed(), ended }
     }
 
     fn spent(&self, outcomes: &[Outcome]) -> Spend {
@@ -235,7 +224,7 @@ impl<'a> RequestExecution<'a> {
 
     /// Keeps what refusals taught: in the lane, where the other half of a pair finds it, and in the store. Failures are
     /// ignored: a lost adaptation is learned again, and the row names the adaptations in force.
-    pub async fn learn(&self, ended: &EndedRequest) {
+    pub async fn learn(&self, AcceptedRequest { ended, .. }: &AcceptedRequest) {
         let model = &self.order.slot.series.model;
         if !ended.learned.is_empty() {
             self.lane.lane_state().learn(model, ended.learned.iter().copied());
@@ -252,10 +241,10 @@ impl<'a> RequestExecution<'a> {
     }
 
     /// Reports the rows.
-    pub fn tell(&self, ended: &EndedRequest) {
-        for outcome in &ended.outcomes {
+    pub fn tell(&self, accepted: &AcceptedRequest) {
+        for outcome in &accepted.outcomes {
             let (slot, outcome) = (self.order.slot.clone(), Arc::new(outcome.clone()));
-            self.lane.shared.events.tell(DaemonEvent::Finished { slot, outcome, took: ended.took });
+            self.lane.shared.events.tell(DaemonEvent::Finished { slot, outcome, took: accepted.took });
         }
     }
 }

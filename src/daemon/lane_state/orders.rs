@@ -3,7 +3,7 @@
 
 use super::{LaneState, REQUESTS, ScheduledWork};
 use crate::daemon::budget::{BudgetError, BudgetReservation};
-use crate::daemon::measurement_order::{CounterpartEnd, MeasurementOrder, OrderedPair};
+use crate::daemon::measurement_order::{EndedRequest, MeasurementOrder, OrderedPair};
 use crate::daemon::price::worst_case;
 use crate::daemon::schedule;
 use crate::daemon::series_work::SeriesWork;
@@ -72,13 +72,13 @@ impl LaneState {
     pub fn counterpart_ended(
         &mut self,
         order: &MeasurementOrder,
-        end: Option<CounterpartEnd>,
+        end: Option<EndedRequest>,
         now: DateTime<Utc>,
     ) {
         let Some(pair) = &order.pair else { return };
         self.budget.settle(pair.reserved, end.as_ref().map_or_else(Spend::default, |end| end.spent));
         let Some(end) = end else { return };
-        let CounterpartEnd { began_at, verdict, learned, allowance, .. } = end;
+        let EndedRequest { began_at, verdict, learned, allowance, .. } = end;
         self.learn(&order.slot.series.model, learned);
         if verdict.asks_for_a_pause() {
             self.told_of(order, began_at, &verdict, now);
@@ -146,14 +146,13 @@ mod tests {
         Spend { runs, ..Spend::default() }
     }
 
-    fn ended(kind: Option<FailureKind>, allowance: Option<Allowance>) -> CounterpartEnd {
+    fn ended(kind: Option<FailureKind>, allowance: Option<Allowance>) -> EndedRequest {
         let verdict = AttemptVerdict { kind, suspect: false, retry_after: None, message: String::new() };
-        CounterpartEnd { began_at: at(0), verdict, spent: runs(1), learned: Vec::new(), allowance }
+        EndedRequest { began_at: at(0), verdict, spent: runs(1), learned: Vec::new(), allowance }
     }
 
     fn measured(next: SlotOutcome) -> OrderOutcome {
-        let CounterpartEnd { began_at, verdict, spent, learned, allowance } = ended(None, None);
-        OrderOutcome::Measured { began_at, verdict, next, attempt: 1, spent, learned, allowance }
+        OrderOutcome::Measured { ended: ended(None, None), next, attempt: 1 }
     }
 
     #[test]

@@ -212,7 +212,10 @@ impl<'a> RequestExecution<'a> {
                     set_aside.into_iter().for_each(|row| aside(row.id, row.why));
                     return shared.counts.accepted(outcomes);
                 }
-                Err(OutboxError::Refused(why)) => return aside(self.order.slot.id(), why),
+                Err(OutboxError::Refused(why)) => {
+                    let refused = outcomes.iter().map(|outcome| outcome.id().to_owned());
+                    return refused.for_each(|id| aside(id, why.clone()));
+                }
                 Err(error) if error.is_fatal() => return shared.fail(error),
                 Err(_) => sleep(NO_ROOM_PAUSE).await,
             }

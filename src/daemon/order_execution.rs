@@ -71,7 +71,9 @@ impl OrderExecution<'_> {
             self.settle(held, JobOutcome::Success).await;
             return OrderOutcome::Finished { ended: Some(AttemptEnd::Success) };
         }
-        match self.order.pair.as_ref().map(|pair| pair.plan.halves()) {
+        // Another daemon may have made the first attempt, of which the lane does not know.
+        let pair = self.order.pair.as_ref().filter(|_| attempt == 1);
+        match pair.map(|pair| pair.plan.halves()) {
             None => self.own(client, held, attempt, None).await,
             Some([own, other]) if other.is_counterpart() => {
                 let end = self.own(Arc::clone(&client), held, attempt, Some(&own)).await;

@@ -1,22 +1,28 @@
 //! Tests a daemon with providers that panic, hang, or cannot be called.
 
 use super::*;
+use crate::daemon::lane::Lane;
+use crate::daemon::lane_state::LaneState;
+use crate::daemon::measurement_order::MeasurementOrder;
 use crate::daemon::provider_client::ProviderClient;
-use crate::daemon::status_file;
+use crate::daemon::schedule::SeriesSchedule;
+use crate::daemon::series_work::SeriesWork;
+use crate::daemon::{order_execution, status_file};
 use crate::domain::PublishedProfiles;
 use crate::domain::profile::built_in;
 use crate::domain::run::Connection;
-use crate::domain::{FailureKind, ModelRef, Outcome};
+use crate::domain::{FailureKind, ModelRef, Outcome, Series};
 use crate::measure::measurer::AttemptResult;
 use crate::measure::testing;
 use crate::outbox::{OutboxCapacity, Spend};
 use crate::providers::adapt::Adaptation;
 use crate::providers::endpoint::RouteEndpoint;
-use crate::storage::claims::{JobState, JobStatus};
+use crate::storage::claims::{ClaimResult, JobOutcome, JobState, JobStatus, SlotClaim};
 use crate::storage::fixtures::enable;
 use crate::storage::{CollectionNames, StoreLocation, WorkItem};
 use crate::wire::ExchangeLimits;
 use async_trait::async_trait;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -153,13 +159,8 @@ async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_
 /// What became of each request of a pass, in order: its role, and whether it succeeded.
 type PairedPass = Vec<(String, bool)>;
 
-/// A pass over one model of a provider whose profile asks for pairs, and its job after it.
-async fn paired(provider: &str) -> (PairedPass, JobState) {
-    let home = tempfile::tempdir().unwrap();
-    let mut setup = setup(home.path(), &[provider]).await;
-    setup.questions[0].profile.paired = true;
-    let (mut events, store_handle) = (setup.events.listen(), Arc::clone(&setup.store_handle));
-    let stopped = run(setup, CancellationToken::new()).await.unwrap();
+/// The requests of which the events tell.
+fn requests(events: &mut tokio::sync::broadcast::Receiver<Arc<DaemonEvent>>) -> PairedPass {
     let mut told = Vec::new();
     while let Ok(event) = events.try_recv() {
         let DaemonEvent::Finished { outcome, .. } = &*event else { continue };
@@ -168,6 +169,17 @@ async fn paired(provider: &str) -> (PairedPass, JobState) {
             Outcome::Failure(failure) => (failure.extra["sample_role"].as_str().unwrap().to_owned(), false),
         });
     }
+    told
+}
+
+/// A pass over one model of a provider whose profile asks for pairs, and its job after it.
+async fn paired(provider: &str) -> (PairedPass, JobState) {
+    let home = tempfile::tempdir().unwrap();
+    let mut setup = setup(home.path(), &[provider]).await;
+    setup.questions[0].profile.paired = true;
+    let (mut events, store_handle) = (setup.events.listen(), Arc::clone(&setup.store_handle));
+    let stopped = run(setup, CancellationToken::new()).await.unwrap();
+    let told = requests(&mut events);
     assert_eq!((stopped.counted.rows, stopped.flushed.left), (told.len() as u64, 0));
     let own = told.iter().filter(|(role, _)| role == "published").count() as u64;
     assert_eq!(stopped.counted.succeeded + stopped.counted.failed, own, "only the slot's request is counted");
@@ -226,6 +238,57 @@ async fn a_counterpart_that_hangs_takes_nothing_from_the_slot() {
         told => panic!("{told:?}"),
     })
     .await;
+}
+
+/// A lane with the order of a pair that was not carried out yet.
+async fn ordered_pair(setup: DaemonSetup) -> (Arc<Lane>, MeasurementOrder) {
+    let DaemonSetup {
+        daemon_config, clock, mut questions, outbox, store_handle, clients, gate, events, ..
+    } = setup;
+    let model = ModelRef::new("works", "m");
+    let mut question = questions.remove(0);
+    question.profile.paired = true;
+    let profile_id = question.profile.id.clone();
+    let series = Series { model: model.clone(), profile_id, vantage: daemon_config.vantage.clone() };
+    let work = SeriesWork {
+        plan: SeriesSchedule::new(series, daemon_config.cadence_seconds, 0.0),
+        item: Arc::new(WorkItem { model, display_name: "M".to_owned(), metadata: serde_json::Map::new() }),
+        question: Arc::new(question),
+        price: None,
+        counts: true,
+    };
+    let now = clock.now();
+    let mut lane_state = LaneState::new("works", &daemon_config, Spend::default(), now);
+    lane_state.take(vec![Arc::new(work)], &HashMap::new());
+    let order = lane_state.look(1, now).orders.remove(0);
+    let (owner, stop) = ("here".to_owned(), CancellationToken::new());
+    let plan = (daemon_config, clock);
+    let shared = DaemonContext::new(plan, owner, outbox, store_handle, (clients, gate), events, stop);
+    (Lane::new("works".to_owned(), shared, lane_state), order)
+}
+
+#[tokio::test]
+async fn an_attempt_after_that_of_another_daemon_makes_no_pair() {
+    let home = tempfile::tempdir().unwrap();
+    let before = setup(home.path(), &["works"]).await;
+    let daemon_config = DaemonConfig { attempts: 2, ..before.daemon_config };
+    let (lane, order) = ordered_pair(DaemonSetup { daemon_config, ..before }).await;
+    assert!(order.attempt == 1 && order.pair.is_some(), "the lane knows of no attempt");
+    let store = lane.shared.store_handle.store().await.unwrap();
+    let claim = SlotClaim {
+        slot: order.slot.clone(),
+        owner: "there".to_owned(),
+        ttl: Duration::from_secs(60),
+        max_attempts: 2,
+        deadline_seconds: 60,
+    };
+    let ClaimResult::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!("it was free") };
+    let (kind, message) = ("timeout".to_owned(), "late".to_owned());
+    store.settle(&grant, &JobOutcome::Retry { after: Duration::ZERO, kind, message }).await.unwrap();
+    let mut events = lane.shared.events.listen();
+    let client = lane.client(false).await.unwrap();
+    order_execution::carry_out(Arc::clone(&lane), client, order).await;
+    assert_eq!(requests(&mut events), [("published".to_owned(), true)]);
 }
 
 #[tokio::test]

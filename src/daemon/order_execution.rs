@@ -77,9 +77,8 @@ impl OrderExecution<'_> {
             None => self.own(client, held, attempt, None).await,
             Some([own, other]) if other.is_counterpart() => {
                 let end = self.own(Arc::clone(&client), held, attempt, Some(&own)).await;
-                // The slot is settled: what becomes of the counterpart cannot touch it. Without a sound request of the
-                // slot there is nothing to compare it with.
-                if matches!(&end, OrderOutcome::Measured { ended, .. } if ended.verdict.is_sound()) {
+                // The slot is settled: what becomes of the counterpart cannot touch it.
+                if self.bears_a_counterpart(&end) {
                     *counterpart = self.counterpart(client, attempt, &other).await;
                 }
                 end
@@ -93,6 +92,14 @@ impl OrderExecution<'_> {
                 self.own(client, held, attempt, Some(&own)).await
             }
         }
+    }
+
+    /// True if a counterpart may follow the slot's own request: that was sound, so there is something to compare, and
+    /// neither it nor another measurement in the meantime holds the lane or slows it down.
+    fn bears_a_counterpart(&self, own: &OrderOutcome) -> bool {
+        let OrderOutcome::Measured { ended, .. } = own else { return false };
+        let now = self.lane.shared.clock.now();
+        ended.verdict.is_sound() && self.lane.lane_state().goes_freely(ended.allowance.as_ref(), now)
     }
 
     /// Makes the slot's own request and settles the slot.

@@ -16,6 +16,7 @@ use crate::measure::measurer::AttemptResult;
 use crate::measure::testing;
 use crate::outbox::{OutboxCapacity, Spend};
 use crate::providers::adapt::Adaptation;
+use crate::providers::allowance::Allowance;
 use crate::providers::endpoint::RouteEndpoint;
 use crate::storage::claims::{ClaimResult, JobOutcome, JobState, JobStatus, SlotClaim};
 use crate::storage::fixtures::enable;
@@ -26,7 +27,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The providers `panics`, `hangs`, `hangs_once` and `limited` do what their names say; every other provider answers.
+/// The providers `panics`, `hangs`, `hangs_once` and `limited` do what their names say; every other provider answers,
+/// `used_up` with the word that nothing is left of a limit.
 #[derive(Clone, Default)]
 struct Scripted {
     asked: Arc<AtomicUsize>,
@@ -59,7 +61,9 @@ impl ProviderClient for Scripted {
             "limited" => limited(item, question),
             _ => answered(item, question),
         };
-        vec![AttemptResult { outcome, learned: None, allowance: None }]
+        let nothing_left = || Allowance { what: "requests".to_owned(), left: 0, of: 10, resets_in: 30.0 };
+        let allowance = (item.model.provider == "used_up").then(nothing_left);
+        vec![AttemptResult { outcome, learned: None, allowance }]
     }
 
     fn endpoint(&self, item: &WorkItem, _: &RequestSpec) -> RouteEndpoint {
@@ -220,6 +224,19 @@ async fn a_counterpart_that_is_told_to_pause_takes_no_row_from_the_slot() {
             false
         }
         told => panic!("{told:?}"),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_counterpart_does_not_follow_where_the_pace_allows_no_other_request() {
+    in_both_orders("used_up", |told, job| {
+        assert_eq!((job.status, job.slot_attempts), (JobStatus::Success, 1));
+        match told {
+            [("published", true)] => true,
+            [("counterpart", true), ("published", true)] => false,
+            told => panic!("{told:?}"),
+        }
     })
     .await;
 }

@@ -4,11 +4,13 @@
 use super::{LaneState, REQUESTS, ScheduledWork};
 use crate::daemon::budget::{BudgetError, BudgetReservation};
 use crate::daemon::measurement_order::{EndedRequest, MeasurementOrder, OrderedPair};
+use crate::daemon::pacing::PacingDecision;
 use crate::daemon::price::worst_case;
 use crate::daemon::schedule;
 use crate::daemon::series_work::SeriesWork;
 use crate::domain::FailureKind;
 use crate::outbox::Spend;
+use crate::providers::allowance::Allowance;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -66,6 +68,14 @@ impl LaneState {
         Some(OrderedPair { plan: self.lots.draw(), reserved })
     }
 
+    /// True if the lane is neither held nor slowed down, also not by the rest of a limit that its newest response told.
+    pub fn goes_freely(&self, newest: Option<&Allowance>, now: DateTime<Utc>) -> bool {
+        let mut pace = self.pace.clone();
+        newest.into_iter().for_each(|allowance| pace.allowed(allowance, now));
+        let goes = matches!(pace.permit(now), PacingDecision::Go) && pace.slow(now).is_none();
+        goes && self.stopped(now).is_none()
+    }
+
     /// Records the end of an order's counterpart, `None` if it was not made. It comes after the end of the order itself,
     /// which may have ended a hold. Of its failures the pace hears those that ask for a pause: another refusal of the same
     /// model at the same moment is no second opinion.
@@ -99,7 +109,6 @@ mod tests {
     use crate::domain::profile::built_in;
     use crate::domain::{ModelRef, Profile, Series};
     use crate::measure::measurer::RequestSpec;
-    use crate::providers::allowance::Allowance;
     use crate::storage::WorkItem;
     use crate::wire::ExchangeLimits;
     use chrono::TimeDelta;
@@ -199,6 +208,20 @@ mod tests {
             assert_eq!(lane.facts.failures, 0, "the lane's health is that of its series");
             assert_eq!(lane.room(1, at(1)).0 == 0, held, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_lane_that_is_held_or_slowed_down_in_the_meantime_bears_no_counterpart() {
+        let rest = |left| Allowance { what: "requests".to_owned(), left, of: 100, resets_in: 30.0 };
+        let mut lane = lane(None, true);
+        let order = next(&mut lane, at(0));
+        assert!(lane.goes_freely(None, at(1)) && lane.goes_freely(Some(&rest(50)), at(1)));
+        assert!(!lane.goes_freely(Some(&rest(0)), at(1)), "the next request would be refused");
+        assert!(!lane.goes_freely(Some(&rest(5)), at(1)), "requests are spread over the rest");
+        assert!(lane.goes_freely(None, at(1)), "asking changes nothing");
+        let limited = ended(Some(FailureKind::RateLimit), None).verdict;
+        lane.told_of(&order, at(0), &limited, at(1));
+        assert!(!lane.goes_freely(None, at(2)), "another measurement was refused");
     }
 
     #[test]

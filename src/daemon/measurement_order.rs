@@ -63,9 +63,12 @@ impl AttemptVerdict {
         self.kind.is_none() && !self.suspect
     }
 
-    /// True if the provider asked for a pause.
+    /// True if the provider asked for a pause. A refusal of the model, the key or the request is none, whatever its headers
+    /// say: another try gets the same answer.
     pub fn asks_for_a_pause(&self) -> bool {
-        self.kind == Some(FailureKind::RateLimit) || self.retry_after.is_some_and(|seconds| seconds > 0.0)
+        let asked = || self.retry_after.is_some_and(|seconds| seconds > 0.0);
+        self.kind
+            .is_some_and(|kind| kind == FailureKind::RateLimit || (pacing::is_transient(kind) && asked()))
     }
 }
 
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_request_for_a_pause_keeps_a_half_from_following() {
+    fn only_rate_limits_and_transient_failures_ask_for_a_pause() {
         let asks =
             |kind, retry_after| AttemptVerdict { retry_after, ..ended(kind, false) }.asks_for_a_pause();
         assert!(
@@ -187,6 +190,16 @@ mod tests {
         );
         assert!(!asks(None, None) && !asks(Some(FailureKind::Timeout), None));
         assert!(!asks(Some(FailureKind::TransientProvider), Some(0.0)));
+        let asking = FailureKind::ALL.into_iter().filter(|kind| asks(Some(*kind), Some(2.0)));
+        let expected = [
+            FailureKind::RateLimit,
+            FailureKind::TransientProvider,
+            FailureKind::Network,
+            FailureKind::Timeout,
+            FailureKind::Protocol,
+            FailureKind::Unknown,
+        ];
+        assert_eq!(asking.collect::<Vec<_>>(), expected);
     }
 
     #[test]

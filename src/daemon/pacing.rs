@@ -174,25 +174,11 @@ impl ProviderPacing {
                 let wait = |times| asked.unwrap_or(SHORTEST).max(grown(LIMITED, times, LONGEST, chance));
                 self.hold(HoldReason::RateLimit, ended, now, wait);
             }
-            Some(
-                FailureKind::TransientProvider
-                | FailureKind::Network
-                | FailureKind::Timeout
-                | FailureKind::Protocol
-                | FailureKind::Unknown,
-            ) => self.failed(ended, asked, now, chance),
+            Some(kind) if is_transient(kind) => self.failed(ended, asked, now, chance),
             // The failure is on the client's side.
             Some(FailureKind::Interrupted | FailureKind::Client) => {}
             // The provider works: the problem is the model, or its budget.
-            Some(
-                FailureKind::HardModel
-                | FailureKind::HardCapability
-                | FailureKind::BudgetExhausted
-                | FailureKind::Truncated,
-            )
-            | None => {
-                self.worked(ended);
-            }
+            Some(_) | None => self.worked(ended),
         }
     }
 
@@ -249,6 +235,26 @@ impl ProviderPacing {
         };
         let until = (now + wait(times).clamp(SHORTEST, LONGEST)).max(running.min(now + LONGEST));
         self.hold = Some(LaneHold { cause, since: now, until, times, message });
+    }
+}
+
+/// True for failures of the provider, or of the way to it, that may be over at the next call.
+pub fn is_transient(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::TransientProvider
+        | FailureKind::Network
+        | FailureKind::Timeout
+        | FailureKind::Protocol
+        | FailureKind::Unknown => true,
+        FailureKind::Auth
+        | FailureKind::Billing
+        | FailureKind::RateLimit
+        | FailureKind::HardModel
+        | FailureKind::HardCapability
+        | FailureKind::BudgetExhausted
+        | FailureKind::Truncated
+        | FailureKind::Interrupted
+        | FailureKind::Client => false,
     }
 }
 

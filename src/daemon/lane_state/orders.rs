@@ -155,6 +155,16 @@ mod tests {
         Spend { runs, ..Spend::default() }
     }
 
+    /// Refusals that neither hold a lane nor say that its provider works.
+    const REFUSALS: [FailureKind; 6] = [
+        FailureKind::Auth,
+        FailureKind::Billing,
+        FailureKind::HardModel,
+        FailureKind::HardCapability,
+        FailureKind::BudgetExhausted,
+        FailureKind::Truncated,
+    ];
+
     fn ended(kind: Option<FailureKind>, allowance: Option<Allowance>) -> EndedRequest {
         let verdict = AttemptVerdict { kind, suspect: false, retry_after: None, message: String::new() };
         EndedRequest { began_at: at(0), verdict, spent: runs(1), learned: Vec::new(), allowance }
@@ -207,6 +217,22 @@ mod tests {
             lane.counterpart_ended(&order, Some(ended(kind, None)), at(1));
             assert_eq!(lane.facts.failures, 0, "the lane's health is that of its series");
             assert_eq!(lane.room(1, at(1)).0 == 0, held, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_counterpart_neither_holds_a_lane_nor_frees_it() {
+        for kind in REFUSALS {
+            let mut lane = lane(None, true);
+            let order = next(&mut lane, at(0));
+            let mut refused = ended(Some(kind), None);
+            (refused.began_at, refused.verdict.retry_after) = (at(2), Some(9.0));
+            lane.counterpart_ended(&order, Some(refused.clone()), at(3));
+            assert!(lane.goes_freely(None, at(3)), "{kind:?}");
+            let limited = ended(Some(FailureKind::RateLimit), None).verdict;
+            lane.told_of(&order, at(0), &limited, at(1));
+            lane.counterpart_ended(&order, Some(refused), at(3));
+            assert!(!lane.goes_freely(None, at(3)), "{kind:?}");
         }
     }
 

@@ -72,7 +72,7 @@ impl OrderExecution<'_> {
             return OrderOutcome::Finished { ended: Some(AttemptEnd::Success) };
         }
         // Another daemon may have made the first attempt, of which the lane does not know.
-        let pair = self.order.pair.as_ref().filter(|_| attempt == 1);
+        let pair = self.order.pair.as_ref().filter(|_| attempt == 1 && self.counterparts_arrive());
         match pair.map(|pair| pair.plan.halves()) {
             None => self.own(client, held, attempt, None).await,
             Some([own, other]) if other.is_counterpart() => {
@@ -92,6 +92,12 @@ impl OrderExecution<'_> {
                 self.own(client, held, attempt, Some(&own)).await
             }
         }
+    }
+
+    /// False where the rows of counterparts are held back from an older bridge.
+    fn counterparts_arrive(&self) -> bool {
+        let bridge = self.lane.shared.store_handle.bridge();
+        bridge.is_none_or(|bridge| !bridge.is_older_than_batches())
     }
 
     /// True if a counterpart may follow the slot's own request: that was sound, so there is something to compare, and

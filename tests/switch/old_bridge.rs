@@ -1,12 +1,15 @@
 //! A bridge that knows `/ingest` and `/ingest/error` alone.
 
 use super::QUICK;
+use crate::daemon::world::{Daemon, until};
 use crate::runner::world::configured;
+use crate::support::Home;
 use crate::support::ran::ran;
 use llmbench::simulator;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -62,15 +65,22 @@ fn serve(mut stream: TcpStream, models: &[&str], heard: &Posts) -> Option<()> {
     write!(stream, "{head}content-length: {}\r\n\r\n{answer}", answer.len()).ok()
 }
 
+/// A command line with the Python runner's variables for such a bridge.
+fn runner(home: &Home, address: SocketAddr, arguments: &[&str]) -> Command {
+    let mut command = home.llmbench(arguments);
+    command.env("INGEST_API_URL", format!("http://{address}/ingest")).env("INGEST_API_KEY", "k");
+    command.env("RUNNER_CONFIG_URL", format!("http://{address}/runner-config?provider=alpha"));
+    command.env("RUNNER_CONFIG_TOKEN", "t").env("LLMBENCH_LISTEN", "none");
+    command
+}
+
 #[test]
 fn rows_are_posted_one_by_one_as_the_python_runner_posts_them() {
     let (address, posts) = start(&[QUICK, "error404"]);
     let simulator = simulator::start_in_process().unwrap();
     let home = configured(&simulator, "");
-    let mut command = home.llmbench(&["daemon", "--once", "--providers", "alpha", "--log-format", "text"]);
-    command.env("INGEST_API_URL", format!("http://{address}/ingest")).env("INGEST_API_KEY", "k");
-    command.env("RUNNER_CONFIG_URL", format!("http://{address}/runner-config?provider=alpha"));
-    let ended = ran(command.env("RUNNER_CONFIG_TOKEN", "t"));
+    let arguments = ["daemon", "--once", "--providers", "alpha", "--log-format", "text"];
+    let ended = ran(&mut runner(&home, address, &arguments));
     let posts = posts.lock().unwrap();
     let of = |wanted: &str| {
         posts.iter().filter(|(path, _)| path == wanted).map(|(_, body)| body).collect::<Vec<_>>()
@@ -87,4 +97,42 @@ fn rows_are_posted_one_by_one_as_the_python_runner_posts_them() {
         assert!(errors[0].get(name).is_some(), "{name}: {}", errors[0]);
     }
     assert!(naive(&errors[0]["ts"]).is_ok(), "{}", errors[0]);
+}
+
+/// True if a daemon's first slot made a pair. It makes none where the machine is too busy for a sound cold request.
+fn holds_a_counterpart_back() -> bool {
+    let (address, posts) = start(&[QUICK]);
+    let simulator = simulator::start_in_process().unwrap();
+    let paired = "[daemon]\ncadence = 1\ntick = 0.2\n[profiles.default]\npaired = true\n";
+    let home = configured(&simulator, paired);
+    let state = home.path().join("state/llmbench");
+    let daemon = Daemon::logged(runner(&home, address, &["daemon", "--providers", "alpha"]), state);
+    let held_back = || {
+        let arguments = ["outbox", "list", "--state", "quarantined", "--lines", "1000", "--json"];
+        let listed = ran(&mut runner(&home, address, &arguments));
+        let listed: Value = serde_json::from_str(&listed.out).unwrap_or_else(|_| panic!("{listed:?}"));
+        listed["rows"].as_array().unwrap().clone()
+    };
+    let posted = || posts.lock().unwrap().len();
+    // The bridge is known as an old one from the first post on; a pair that began before has ended two slots later.
+    until("slots of an old bridge", || posted() >= 3);
+    let before = held_back();
+    for row in &before {
+        assert!(
+            row["error"].as_str().unwrap().contains("the warm half of a pair: update the bridge"),
+            "{row}"
+        );
+    }
+    let enough = posted() + 3;
+    until("more slots", || posted() >= enough);
+    assert_eq!(held_back().len(), before.len(), "{}", daemon.said());
+    assert_eq!(daemon.stop().0, 0);
+    let posts = posts.lock().unwrap();
+    assert!(posts.iter().all(|(_, body)| body["sample_role"] == "published"), "{posts:?}");
+    !before.is_empty()
+}
+
+#[test]
+fn counterparts_are_held_back_with_a_reason_and_no_more_pairs_are_made() {
+    until("a pair was made", holds_a_counterpart_back);
 }

@@ -62,7 +62,7 @@ struct BridgeClientState {
     posts: Option<String>,
     lists: Option<String>,
     rests_until: Option<Instant>,
-    /// Until then, rows are posted one by one: the bridge is older than batches.
+    /// Until then, rows are posted one by one: the bridge is older than batches. Stays set until a batch was accepted.
     single_until: Option<Instant>,
 }
 
@@ -118,6 +118,11 @@ impl BridgeClient {
             answered_at: state.answered_at,
             error: state.posts.clone().or_else(|| state.lists.clone()),
         }
+    }
+
+    /// True if the bridge is older than batches, as far as is known: it gets no rows of counterparts.
+    pub fn is_older_than_batches(&self) -> bool {
+        self.state().single_until.is_some()
     }
 
     /// Sets the number of rows that wait for the bridge; each request reports it.
@@ -265,7 +270,11 @@ impl BridgeClient {
                 self.state().single_until = Some(Instant::now() + SINGLE);
                 Ok(self.post_single(body).await)
             }
-            Ok(answer) => replies::kept(&answer, body),
+            Ok(answer) => {
+                let kept = replies::kept(&answer, body)?;
+                self.state().single_until = None;
+                Ok(kept)
+            }
             Err(why) => Err(PostError::Store(StoreError::Unavailable(why))),
         }
     }

@@ -182,7 +182,7 @@ fn signature_line(report: &VerifyReport) -> CheckLine {
     let (state, words) = match report.signature {
         SignatureState::Genuine => ("ok", "true, by the key of --public-key".to_owned()),
         SignatureState::Unattributed => {
-            ("ok", format!("true, by the key {key}; whose key that is, --public-key FILE can tell"))
+            ("?", format!("true, by the key {key}; whose key that is, --public-key FILE can tell"))
         }
         SignatureState::Unsigned => {
             ("?", "there is none: nobody vouches for the origin of these files".to_owned())
@@ -239,7 +239,8 @@ fn figures_line(report: &VerifyReport) -> CheckLine {
         words.push_str(&other_definitions.to_string());
     }
     let state = match report.differing.total {
-        0 if report.is_empty_handed() => "?",
+        // Figures that no row of the export was held against.
+        0 if report.is_empty_handed() || report.missing.total + report.unreadable.total > 0 => "?",
         0 => "ok",
         _ => "no",
     };

@@ -72,7 +72,7 @@ fn what_connecting_costs_is_measured() {
         assert_eq!(connect.map(|seconds| seconds >= COST), cold.then_some(true), "{row:?}");
     }
     let text = asked(&["--no-store"]);
-    for words in ["a new and an open connection in turn", "Cold and warm, in pairs", "COLD - WARM"] {
+    for words in ["a new and an open connection by turns", "Cold and warm, in pairs", "COLD - WARM"] {
         assert!(text.out.contains(words), "{words}: {}", text.out);
     }
 }

@@ -27,6 +27,11 @@ pub const MEMORY: &str = "runner.db";
 /// The section of the documentation that errors refer to.
 const HEADING: &str = "TROUBLESHOOTING.md, \"The runner behind a bridge\"";
 
+/// True if this host is behind a bridge.
+pub fn is_named(context: &Context) -> bool {
+    named(context).is_ok_and(|named| named.is_some())
+}
+
 /// The bridge's address and its source, if the store is a bridge.
 ///
 /// # Errors

@@ -20,6 +20,9 @@ const BURST_GROUPS: u64 = 8;
 struct VisibleText<'a> {
     deltas: Vec<&'a Delta>,
     tokens: u64,
+    /// Tokens in each chunk: the provider's own counts if every chunk has one; one each if there are as many chunks as
+    /// tokens; else the chunk's share of the text, by [`rough_tokens`].
+    tokens_by_chunk: Vec<f64>,
 }
 
 /// The tokens that arrive after the first arrival group, and the time that they take.
@@ -31,10 +34,10 @@ struct Pace {
 
 impl<'a> VisibleText<'a> {
     fn new(answer: &'a DecodedStream, tokens: &Tokens) -> Self {
-        Self {
-            deltas: answer.deltas.iter().filter(|delta| delta.channel == Channel::Visible).collect(),
-            tokens: tokens.visible_output_tokens.unwrap_or(0),
-        }
+        let visible = answer.deltas.iter().filter(|delta| delta.channel == Channel::Visible);
+        let (deltas, tokens) = (visible.collect::<Vec<_>>(), tokens.visible_output_tokens.unwrap_or(0));
+        let tokens_by_chunk = tokens_by_chunk(&deltas, tokens);
+        Self { deltas, tokens, tokens_by_chunk }
     }
 
     fn first(&self) -> Option<Duration> {
@@ -56,27 +59,12 @@ impl<'a> VisibleText<'a> {
     fn pace(&self) -> Option<Pace> {
         let first = *self.groups().first()?;
         let seconds = self.last()?.checked_sub(self.deltas[first - 1].at)?.as_secs_f64();
-        let tokens: f64 = self.tokens as f64 - self.tokens_by_chunk()[..first].iter().sum::<f64>();
+        let tokens: f64 = self.tokens as f64 - self.tokens_by_chunk[..first].iter().sum::<f64>();
         (seconds > 0.0 && tokens > 0.0).then_some(Pace { tokens, seconds })
     }
 
     fn gaps(&self) -> Vec<f64> {
         self.deltas.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64()).collect()
-    }
-
-    /// Tokens in each chunk: the provider's own counts if every chunk has one; one each if there are as many chunks as
-    /// tokens; else the chunk's share of the text, by [`rough_tokens`].
-    fn tokens_by_chunk(&self) -> Vec<f64> {
-        if self.deltas.len() as u64 == self.tokens {
-            return vec![1.0; self.deltas.len()];
-        }
-        let counted: Option<Vec<f64>> = self.deltas.iter().map(|delta| delta.tokens.map(f64::from)).collect();
-        counted.unwrap_or_else(|| {
-            let lengths: Vec<f64> =
-                self.deltas.iter().map(|delta| rough_tokens(&delta.text) as f64).collect();
-            let whole: f64 = lengths.iter().sum();
-            lengths.iter().map(|length| length / whole * self.tokens as f64).collect()
-        })
     }
 
     /// Seconds from t0 to the chunk that holds the `n`th visible token.
@@ -85,7 +73,7 @@ impl<'a> VisibleText<'a> {
             return None;
         }
         let mut seen = 0.0;
-        for (delta, tokens) in self.deltas.iter().zip(self.tokens_by_chunk()) {
+        for (delta, tokens) in self.deltas.iter().zip(&self.tokens_by_chunk) {
             seen += tokens;
             // Shares of text are fractions; their sum may miss a whole number by rounding.
             if seen + 1e-6 >= n as f64 {
@@ -94,6 +82,18 @@ impl<'a> VisibleText<'a> {
         }
         None
     }
+}
+
+fn tokens_by_chunk(deltas: &[&Delta], tokens: u64) -> Vec<f64> {
+    if deltas.len() as u64 == tokens {
+        return vec![1.0; deltas.len()];
+    }
+    let counted: Option<Vec<f64>> = deltas.iter().map(|delta| delta.tokens.map(f64::from)).collect();
+    counted.unwrap_or_else(|| {
+        let lengths: Vec<f64> = deltas.iter().map(|delta| rough_tokens(&delta.text) as f64).collect();
+        let whole: f64 = lengths.iter().sum();
+        lengths.iter().map(|length| length / whole * tokens as f64).collect()
+    })
 }
 
 /// Number of arrivals in each arrival group.
@@ -183,7 +183,7 @@ pub fn shape(answer: &DecodedStream, tokens: &Tokens) -> StreamShape {
     let visible = VisibleText::new(answer, tokens);
     let chunks = visible.deltas.len() as u64;
     let groups = visible.groups().len() as u64;
-    let largest = visible.tokens_by_chunk().into_iter().reduce(f64::max);
+    let largest = visible.tokens_by_chunk.iter().copied().reduce(f64::max);
     // Shares of text are estimates: if there is a chunk for every token, a long word is still one token.
     let counted = visible.deltas.iter().all(|delta| delta.tokens.is_some());
     let largest = if !counted && chunks >= visible.tokens { largest.map(|_| 1.0) } else { largest };

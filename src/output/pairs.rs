@@ -46,9 +46,7 @@ pub fn lines<'a>(
 
 /// The list of stored pairs, ending in a line break.
 pub fn list(series: &BTreeMap<PairSeries, PairReport>, view: &ReportView) -> String {
-    let line = |(series, pairs): (&'_ PairSeries, _)| (series.clone(), pairs);
-    let owned: Vec<(PairSeries, &PairReport)> = series.iter().map(line).collect();
-    let lines: Vec<PairLine<'_>> = owned
+    let lines: Vec<PairLine<'_>> = series
         .iter()
         .map(|(series, pairs)| PairLine { model: &series.model, profile: series.profile.as_deref(), pairs })
         .collect();

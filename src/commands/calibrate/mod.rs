@@ -73,7 +73,7 @@ pub async fn short(context: &Context) -> Result<Calibration, CommandError> {
 
 /// True if a database will have the calibration: behind a bridge there is none, so nothing waits for one.
 pub fn waits(context: &Context) -> bool {
-    !matches!(bridge::named(context), Ok(Some(_)))
+    !bridge::is_named(context)
 }
 
 /// Stores what is kept, and says so. A store that is away is no failure: the next calibration or daemon stores it.

@@ -5,13 +5,13 @@
 use crate::domain::listing::{Listing, listed_id};
 use crate::listings::reader::ListingReader;
 use crate::providers::route::ProviderRoute;
-use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, put_endpoints};
+use crate::storage::catalog::endpoint_lanes::put_endpoints;
 use crate::storage::catalog::{Batch, CatalogEntry, ChangeRequest};
-use crate::storage::endpoints::{EndpointRow, RoutedModel, rows_of};
+use crate::storage::endpoints::{self, RoutedModel};
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -59,21 +59,15 @@ pub async fn read(
 /// # Errors
 /// The store's.
 pub async fn keep(listing: &Listing, known: &[RoutedModel], store: &dyn Store) -> Result<(), StoreError> {
-    let mut pinned: BTreeMap<&str, Vec<PinnedEndpoint>> = BTreeMap::new();
-    for model in known {
-        pinned.entry(&model.listed_id).or_default().extend(model.pinned.iter().cloned());
+    let ids: BTreeSet<&str> = known.iter().map(|model| model.listed_id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(());
     }
     let read = |id: &str| {
         let model = listing.models.iter().find(|model| model.model_id == id);
         model.and_then(|model| model.endpoints.as_deref()).unwrap_or_default()
     };
-    let rows = pinned.iter().flat_map(|(id, tags)| rows_of(id, read(id), tags, listing.finished_at));
-    let rows: Vec<EndpointRow> = rows.collect();
-    let models: Vec<String> = pinned.into_keys().map(str::to_owned).collect();
-    if models.is_empty() {
-        return Ok(());
-    }
-    store.keep_endpoints(&models, &rows).await?;
+    endpoints::keep_of(ids, known, read, listing.finished_at, store).await?;
     name_pins(listing, store).await
 }
 

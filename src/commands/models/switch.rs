@@ -62,25 +62,21 @@ fn refuse_single_endpoints(selectors: &[String], entries: &[CatalogEntry]) -> Re
         let pinned = entry.map(CatalogEntry::pinned_endpoints).unwrap_or_default();
         let (shown, whole, tag) = (escape(selector), escape(&whole.to_string()), escape(tag));
         let all = format!("llmbench models disable {whole} --reason TEXT stops all of its measurements");
-        let refusal = match &pinned[..] {
-            [only] if only.tag == tag => continue,
-            [] => CommandError::usage(format!(
-                "`{shown}` is no endpoint that is measured: {whole} is pinned to none"
+        let tags: Vec<String> = pinned.iter().map(|endpoint| escape(&endpoint.tag)).collect();
+        let refusal = if !tags.contains(&tag) {
+            let there = if tags.is_empty() { "none".to_owned() } else { tags.join(", ") };
+            CommandError::usage(format!(
+                "`{shown}` is no endpoint that is measured: {whole} is pinned to {there}"
             ))
-            .hint(all),
-            pinned if pinned.iter().all(|endpoint| endpoint.tag != tag) => {
-                let tags: Vec<String> = pinned.iter().map(|endpoint| escape(&endpoint.tag)).collect();
-                CommandError::usage(format!(
-                    "`{shown}` is no endpoint that is measured: {whole} is pinned to {}",
-                    tags.join(", ")
-                ))
-                .hint(all)
-            }
-            pinned => CommandError::usage(format!(
+            .hint(all)
+        } else if tags.len() > 1 {
+            CommandError::usage(format!(
                 "`{shown}` is one of {} measured endpoints of a model, and a model is disabled as a whole",
-                pinned.len()
+                tags.len()
             ))
-            .hint(format!("llmbench models set {whole} --unpin {tag} stops that endpoint; {all}")),
+            .hint(format!("llmbench models set {whole} --unpin {tag} stops that endpoint; {all}"))
+        } else {
+            continue;
         };
         return Err(refusal);
     }

@@ -69,7 +69,7 @@ impl<'a> StatusReader<'a> {
                 Some(fleet)
             }
             // Behind a bridge only this machine's daemon is visible, and it reports problems with the bridge.
-            Err(_) if daemon_status.is_some() && self.is_bridge() => None,
+            Err(_) if daemon_status.is_some() && bridge::is_named(self.context) => None,
             Err(error) => {
                 exit = error.exit;
                 let problem = DaemonProblem::new(
@@ -158,10 +158,6 @@ impl<'a> StatusReader<'a> {
             hosts
         });
         HostCalibrations { here: here.map(|kept| kept.summary()), hosts }
-    }
-
-    fn is_bridge(&self) -> bool {
-        bridge::named(self.context).is_ok_and(|named| named.is_some())
     }
 
     /// Fails if there is no database file, because a query must not create one.

@@ -31,7 +31,9 @@ impl NamedFiles {
         let before = if file.replaces() { set_aside(&path)? } else { None };
         self.0.push(NamedFile { path, before, given: false });
         let bytes = file.keep()?;
-        self.0.iter_mut().rev().take(1).for_each(|named| named.given = true);
+        if let Some(named) = self.0.last_mut() {
+            named.given = true;
+        }
         Ok(bytes)
     }
 

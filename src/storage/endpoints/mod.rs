@@ -12,7 +12,7 @@ use crate::storage::catalog::endpoint_lanes::PinnedEndpoint;
 use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An endpoint as it was last listed.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,29 +75,40 @@ pub async fn routed_models(provider: &str, store: &dyn Store) -> Result<Vec<Rout
 pub async fn mark_measured(changed: &[ModelRef], store: &dyn Store) -> Result<(), StoreError> {
     for provider in ROUTERS {
         let changed = changed.iter().filter(|model| model.provider == provider);
-        let mut pinned: BTreeMap<&str, Vec<PinnedEndpoint>> =
-            changed.map(|model| (listed_id(provider, &model.model_id), Vec::new())).collect();
-        if pinned.is_empty() {
-            continue;
+        let ids: BTreeSet<&str> = changed.map(|model| listed_id(provider, &model.model_id)).collect();
+        if !ids.is_empty() {
+            let known = routed_models(provider, store).await?;
+            keep_of(ids, &known, |_| &[], DateTime::UNIX_EPOCH, store).await?;
         }
-        let known = routed_models(provider, store).await?;
-        for model in &known {
-            // Ways of routing are entries of their own under one listed id.
-            if let Some(pins) = pinned.get_mut(model.listed_id.as_str()) {
-                pins.extend(model.pinned.iter().cloned());
-            }
-        }
-        let rows = pinned.iter().flat_map(|(id, pins)| rows_of(id, &[], pins, DateTime::UNIX_EPOCH));
-        let rows: Vec<EndpointRow> = rows.collect();
-        let models: Vec<String> = pinned.into_keys().map(str::to_owned).collect();
-        store.keep_endpoints(&models, &rows).await?;
     }
     Ok(())
 }
 
+/// Stores the endpoints of these models: those of `listed`, read at `at`, and those to which `known` entries pin.
+///
+/// # Errors
+/// The store's.
+pub async fn keep_of<'a>(
+    ids: BTreeSet<&str>,
+    known: &[RoutedModel],
+    listed: impl Fn(&str) -> &'a [ListedEndpoint],
+    at: DateTime<Utc>,
+    store: &dyn Store,
+) -> Result<(), StoreError> {
+    let rows = |id: &&str| {
+        // Ways of routing are entries of their own under one listed id.
+        let entries = known.iter().filter(|model| model.listed_id == *id);
+        let pinned: Vec<PinnedEndpoint> = entries.flat_map(|model| model.pinned.iter().cloned()).collect();
+        rows_of(id, listed(id), &pinned, at)
+    };
+    let rows: Vec<EndpointRow> = ids.iter().flat_map(rows).collect();
+    let models: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+    store.keep_endpoints(&models, &rows).await
+}
+
 /// The rows of one model after its endpoints were read at `at`: those that are listed, and pinned ones that are not.
 /// `pinned` are the endpoints that the catalog pins.
-pub fn rows_of(
+fn rows_of(
     model_id: &str,
     listed: &[ListedEndpoint],
     pinned: &[PinnedEndpoint],

@@ -9,8 +9,8 @@
 //! first over the strata of a model, then over models. So neither another mix of models nor a runner that goes silent
 //! makes a difference, and what all series of a moment have in common (a bad day) counts once and not once for each.
 
-use super::stats::Interval;
 use super::student_t::t_quantile;
+use crate::domain::interval::Interval;
 use series_blocks::SeriesBlocks;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,8 +6,8 @@
 //! scatter more between blocks of time than independent ones would, with Student's t for the number of blocks.
 
 use super::block_comparison::{BLOCKS_NEEDED, BlockLength};
-use super::stats::Interval;
 use super::student_t::t_quantile;
+use crate::domain::interval::Interval;
 use std::collections::BTreeMap;
 
 /// Attempts, and failures among them.

@@ -1,11 +1,12 @@
 //! Pairs of a cold and a warm request: the lot that orders them, and what a connection costs, from the differences within
 //! pairs. A pair is one sample of that cost: what both halves share, such as a busy provider, is in neither difference.
 
+use crate::domain::interval::Interval;
 use crate::domain::pair::PairPlan;
 use crate::domain::run::{Connection, Outcome, Quality};
 use crate::measure::metrics::{METRICS, position};
 use crate::measure::report::MetricSamples;
-use crate::measure::stats::{Interval, median_interval};
+use crate::measure::stats::median_interval;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 

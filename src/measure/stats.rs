@@ -5,6 +5,7 @@
 //! of NumPy and R): the p-th lies at position `p / 100 × (n − 1)` of the sorted samples. With few samples a high
 //! percentile is therefore close to the maximum; that is why `n` stands beside every one.
 
+use crate::domain::interval::Interval;
 use serde::Serialize;
 use std::fmt;
 
@@ -125,13 +126,6 @@ fn standard_deviation(samples: &[f64], mean: f64) -> f64 {
     }
     let squares: f64 = samples.iter().map(|sample| (sample - mean).powi(2)).sum();
     (squares / (samples.len() - 1) as f64).sqrt()
-}
-
-/// A confidence interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval {
-    pub low: f64,
-    pub high: f64,
 }
 
 /// The interval of the median from two of the samples themselves, as many places from either end; samples are in ascending

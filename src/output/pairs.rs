@@ -4,11 +4,11 @@ use super::json::summary;
 use super::list_report::{Column, ListReport};
 use super::view::ReportView;
 use super::{text, units};
+use crate::domain::interval::Interval;
 use crate::domain::timestamp::time;
 use crate::domain::{ModelRef, Window};
 use crate::measure::paired::PairReport;
 use crate::measure::report::MetricSamples;
-use crate::measure::stats::Interval;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! Snapshots of a comparison, and checks of its document against the schema.
 
 use super::*;
+use crate::domain::interval::Interval;
 use crate::measure::block_comparison::{BlockLength, CountedSide, HoursOfDay};
 use crate::measure::failure_shares::AttemptCount;
-use crate::measure::stats::Interval;
 use crate::output::Terminal;
 use serde_json::{Value, json};
 

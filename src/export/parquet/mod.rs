@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 /// Bytes of values in a group of rows before it is written. Readers prefer larger groups, but memory holds one.
-const GROUP: usize = 7 << 20;
+const GROUP: usize = 5 << 20;
 
 /// Writes rows; the file is complete only after [`Encoder::finish`], because its end holds the index.
 pub struct ParquetEncoder<W: Write + Send> {

@@ -5,6 +5,7 @@ pub mod admission_config;
 mod cached_input;
 pub mod calibration;
 pub mod change_batch;
+pub mod change_evidence;
 pub mod clock_offset;
 pub mod clock_skew;
 pub mod daemon_config;

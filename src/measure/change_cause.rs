@@ -1,0 +1,42 @@
+//! Why a change of a series came, and how far it reaches, as far as stored facts say. Pure: changes and the evidence
+//! around them in; scope, cause and a sentence out. Where evidence is short, the sentence says what is missing.
+//!
+//! Scope first, from the same figure elsewhere ([`reach`]): what another runner that measures the same does not see is
+//! the path or the host of the runner that does, never the provider. Then the cause, from what moved beside the figure
+//! ([`facts`]), in this order: the host, the path, what answered, what was answered, errors.
+
+mod causes;
+mod facts;
+mod reach;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::change_evidence::ChangeEvidence;
+use crate::domain::series_change::{ChangeCause, ChangeScope, ChangedLevel, SeriesChange};
+use reach::Reach;
+
+/// The result for one change.
+struct Attribution {
+    scope: ChangeScope,
+    cause: ChangeCause,
+    line: String,
+}
+
+/// Sets scope, cause and cause line of each change. `changes` holds all that are open or ended lately, and not the new
+/// ones alone: a second model of a provider widens the scope of the first.
+pub fn attribute(changes: &mut [SeriesChange], evidence: &ChangeEvidence) {
+    let judged: Vec<Attribution> = changes.iter().map(|change| judge(change, changes, evidence)).collect();
+    for (change, Attribution { scope, cause, line }) in changes.iter_mut().zip(judged) {
+        (change.scope, change.cause, change.cause_line) = (scope, cause, line);
+    }
+}
+
+fn judge(change: &SeriesChange, changes: &[SeriesChange], evidence: &ChangeEvidence) -> Attribution {
+    let around = evidence.of(&change.id);
+    let reach = Reach::of(change, changes, around);
+    let (cause, line) = match &change.level {
+        ChangedLevel::Figure { .. } => causes::of_figure(change, &reach, around),
+        ChangedLevel::Swap { .. } => causes::of_swap(change, changes, &reach),
+    };
+    Attribution { scope: reach.scope(), cause, line }
+}

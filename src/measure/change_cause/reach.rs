@@ -1,0 +1,222 @@
+//! How far a change reaches: which series beside it moved with it, and which did not. A neighbour is judged by its level
+//! over the same windows and not by an alarm of its own, because alarms of equal changes come days apart.
+
+use crate::domain::change_evidence::{ChangeSurroundings, NeighbourReading, SeriesNeighbour};
+use crate::domain::series_change::{ChangeScope, ChangedLevel, MeasuredSeries, SeriesChange, WatchedFigure};
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Times of equal changes differ by up to a block beyond their intervals.
+const SLACK: TimeDelta = TimeDelta::hours(3);
+
+/// Blocks of a neighbour on either side below which it says nothing.
+const BLOCKS_NEEDED: u32 = 3;
+
+/// Least noise of a neighbour's blocks: a series that hardly moved for a week is not known to a part in a thousand.
+const LEAST_NOISE: f64 = 0.02;
+
+/// By how much the error of a mean of blocks exceeds that of independent ones: blocks of a day share its load.
+const INFLATION: f64 = 1.5;
+
+/// Errors beyond which a neighbour has moved, or has not.
+const ERRORS_TO_MOVE: f64 = 2.0;
+const ERRORS_TO_STAY: f64 = 1.0;
+
+/// Who saw it and who did not, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Witnesses {
+    pub moved: BTreeSet<String>,
+    pub stayed: BTreeSet<String>,
+    /// Too few samples to say.
+    pub unclear: BTreeSet<String>,
+}
+
+impl Witnesses {
+    /// Of names with several votes, one for each series: the majority counts.
+    fn counted(votes: BTreeMap<String, Votes>) -> Self {
+        let mut all = Self::default();
+        for (name, Votes { moved, stayed }) in votes {
+            let side = match moved.cmp(&stayed) {
+                std::cmp::Ordering::Greater => &mut all.moved,
+                std::cmp::Ordering::Less => &mut all.stayed,
+                std::cmp::Ordering::Equal => &mut all.unclear,
+            };
+            side.insert(name);
+        }
+        all
+    }
+
+    /// True if some moved, and no fewer than stayed.
+    fn mostly_moved(&self) -> bool {
+        !self.moved.is_empty() && self.moved.len() >= self.stayed.len()
+    }
+
+    pub fn decided(&self) -> usize {
+        self.moved.len() + self.stayed.len()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Votes {
+    moved: u32,
+    stayed: u32,
+}
+
+/// What moved with a change.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reach {
+    /// Other runners that measure the same series.
+    pub runners: Witnesses,
+    /// Other models of the provider, as any runner saw them.
+    pub models: Witnesses,
+    /// Other providers, as the same runner saw them.
+    pub providers: Witnesses,
+}
+
+/// The name of a runner; rows of a daemon beside its store name none.
+pub fn runner_name(series: &MeasuredSeries) -> String {
+    series.runner.clone().unwrap_or_else(|| "the runner without a name".to_owned())
+}
+
+impl Reach {
+    pub fn of(change: &SeriesChange, changes: &[SeriesChange], around: Option<&ChangeSurroundings>) -> Self {
+        let neighbours = around.map(|around| around.neighbours.as_slice()).unwrap_or_default();
+        let alarmed: BTreeSet<&MeasuredSeries> = changes
+            .iter()
+            .filter(|other| other.series != change.series && same_movement(change, other))
+            .map(|other| &other.series)
+            .collect();
+        let mut votes: [BTreeMap<String, Votes>; 3] = Default::default();
+        let mut vote = |series: &MeasuredSeries, moved: Option<bool>| {
+            let Some((place, name)) = relation(&change.series, series) else { return };
+            let entry = votes[place as usize].entry(name).or_default();
+            match moved {
+                Some(true) => entry.moved += 1,
+                Some(false) => entry.stayed += 1,
+                None => {}
+            }
+        };
+        for neighbour in neighbours.iter().filter(|one| !alarmed.contains(&one.series)) {
+            vote(&neighbour.series, moved(change, neighbour));
+        }
+        alarmed.iter().for_each(|series| vote(series, Some(true)));
+        let [runners, models, providers] = votes.map(Witnesses::counted);
+        Self { runners, models, providers }
+    }
+
+    /// True if another runner measures the same and does not see it, and none does.
+    pub fn is_local(&self) -> bool {
+        self.runners.moved.is_empty() && !self.runners.stayed.is_empty()
+    }
+
+    /// True if what the runner measures of other providers moved as well, and no other runner sees it. Providers of
+    /// which nothing is known count against it: one that changed on the same day is a coincidence.
+    fn is_of_the_runner(&self) -> bool {
+        let others = self.providers.decided() + self.providers.unclear.len();
+        self.runners.moved.is_empty()
+            && !self.providers.moved.is_empty()
+            && self.providers.moved.len() * 2 >= others
+            && (self.models.decided() == 0 || self.models.mostly_moved())
+    }
+
+    pub fn scope(&self) -> ChangeScope {
+        if self.is_of_the_runner() {
+            ChangeScope::Runner
+        } else if self.is_local() {
+            ChangeScope::Path
+        } else if self.models.mostly_moved() {
+            ChangeScope::Provider
+        } else {
+            ChangeScope::Model
+        }
+    }
+}
+
+/// How another series is related to the changed one.
+#[derive(Clone, Copy)]
+enum Relation {
+    Runner = 0,
+    Model = 1,
+    Provider = 2,
+}
+
+/// The relation and the name that counts in it; `None` for a series that says nothing of the change.
+fn relation(changed: &MeasuredSeries, other: &MeasuredSeries) -> Option<(Relation, String)> {
+    let same_question = changed.profile == other.profile && changed.connection == other.connection;
+    if changed.model == other.model {
+        let elsewhere = changed.runner != other.runner && same_question;
+        return elsewhere.then(|| (Relation::Runner, runner_name(other)));
+    }
+    if changed.model.provider == other.model.provider {
+        return Some((Relation::Model, other.model.model_id.clone()));
+    }
+    (changed.runner == other.runner).then(|| (Relation::Provider, other.model.provider.clone()))
+}
+
+/// True if both became slower, or both faster, or swapped the same fact for the same value, at about one time.
+pub fn same_movement(change: &SeriesChange, other: &SeriesChange) -> bool {
+    let (one, two) = (&change.began, &other.began);
+    let overlap = one.earliest - SLACK <= two.latest && two.earliest - SLACK <= one.latest;
+    let alike = match (&change.level, &other.level) {
+        (ChangedLevel::Figure { .. }, ChangedLevel::Figure { .. }) => {
+            is_slower(&change.level) == is_slower(&other.level)
+        }
+        (ChangedLevel::Swap { fact, .. }, ChangedLevel::Swap { fact: other_fact, .. }) => fact == other_fact,
+        _ => false,
+    };
+    overlap && alike
+}
+
+/// True if a longer time or a lower rate came of it.
+pub fn is_slower(level: &ChangedLevel) -> bool {
+    match level {
+        ChangedLevel::Figure { figure: WatchedFigure::Ttft, before, after, .. } => after > before,
+        ChangedLevel::Figure { figure: WatchedFigure::TokensPerSecond, before, after, .. } => after < before,
+        ChangedLevel::Swap { .. } => false,
+    }
+}
+
+/// Whether a neighbour moved as the changed series did; `None` if its samples do not decide it.
+fn moved(change: &SeriesChange, neighbour: &SeriesNeighbour) -> Option<bool> {
+    match (&change.level, &neighbour.reading) {
+        (
+            ChangedLevel::Figure { before, after, ratio, .. },
+            NeighbourReading::Figure {
+                before: other_before,
+                after: other_after,
+                blocks_before,
+                blocks_after,
+                noise,
+            },
+        ) => {
+            if *blocks_before < BLOCKS_NEEDED || *blocks_after < BLOCKS_NEEDED {
+                return None;
+            }
+            let effect = (after / before).ln();
+            let shift = (other_after / other_before).ln() * effect.signum();
+            let inverse = 1.0 / f64::from(*blocks_before) + 1.0 / f64::from(*blocks_after);
+            let error = noise.max(LEAST_NOISE) * inverse.sqrt() * INFLATION;
+            // The near end: a change whose size is hardly known is not held against a neighbour.
+            let near = if effect > 0.0 { ratio.low.ln() } else { -ratio.high.ln() };
+            decided(effect.abs(), near, shift, error)
+        }
+        (ChangedLevel::Swap { before, after, .. }, NeighbourReading::Fact { after: seen, .. }) => {
+            let seen = seen.as_deref()?;
+            // A third value is neither.
+            if seen == after { Some(true) } else { (seen == before).then_some(false) }
+        }
+        _ => None,
+    }
+}
+
+/// `effect`, `near` (its end next to 0) and `shift` are logarithms, positive in the direction of the change.
+fn decided(effect: f64, near: f64, shift: f64, error: f64) -> Option<bool> {
+    if !shift.is_finite() || !error.is_finite() {
+        return None;
+    }
+    if shift >= effect / 2.0 && shift >= ERRORS_TO_MOVE * error {
+        return Some(true);
+    }
+    let could_be = near.max(effect / 2.0);
+    (shift < effect / 2.0 && shift + ERRORS_TO_STAY * error <= could_be).then_some(false)
+}

@@ -18,6 +18,7 @@ pub mod ingest_key;
 pub mod interrupt;
 mod list_limit;
 pub mod models;
+pub mod notices;
 pub mod outbox;
 pub mod process_log;
 mod prompts;

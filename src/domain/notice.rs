@@ -1,7 +1,8 @@
-//! Findings about providers' lists, each told once, and the message that tells several. Pure data; recipients and
-//! sending are in `notify`.
+//! What is told once: findings about providers' lists, changes of series; and the message that tells several. Pure data;
+//! recipients and sending are in `notify`.
 
 use super::digest::sha256_hex;
+use super::series_change::SeriesChange;
 use crate::domain::ModelRef;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -65,6 +66,116 @@ impl ListingFinding {
     }
 }
 
+/// Which end of a change is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeMoment {
+    Began,
+    Ended,
+}
+
+impl ChangeMoment {
+    pub const ALL: [ChangeMoment; 2] = [ChangeMoment::Began, ChangeMoment::Ended];
+
+    /// The kind of its notice in stores, beside those of [`NoticeKind`].
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChangeMoment::Began => "change_began",
+            ChangeMoment::Ended => "change_ended",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|moment| moment.as_str() == word)
+    }
+}
+
+/// A change of a series that is told. The change itself stays in its store, so a notice that waited says what is known
+/// when it is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeNotice {
+    pub moment: ChangeMoment,
+    /// [`SeriesChange::id`].
+    pub change_id: String,
+    pub model: ModelRef,
+    /// When it began, or ended, by the estimate of the day on which the notice was recorded.
+    pub at: DateTime<Utc>,
+}
+
+impl ChangeNotice {
+    pub fn began(change: &SeriesChange) -> Self {
+        Self::of(change, ChangeMoment::Began, change.began.at)
+    }
+
+    /// `None` while the change is open.
+    pub fn ended(change: &SeriesChange) -> Option<Self> {
+        change.ended.map(|ended| Self::of(change, ChangeMoment::Ended, ended.at))
+    }
+
+    fn of(change: &SeriesChange, moment: ChangeMoment, at: DateTime<Utc>) -> Self {
+        Self { moment, change_id: change.id.clone(), model: change.series.model.clone(), at }
+    }
+}
+
+/// What one notice is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoticeItem {
+    Listing(ListingFinding),
+    Change(ChangeNotice),
+}
+
+impl NoticeItem {
+    /// Equal for equal items, at any time and from any daemon. Of a change its id and its moment count: estimates of its
+    /// time and size may still move.
+    pub fn fingerprint(&self) -> String {
+        match self {
+            NoticeItem::Listing(finding) => finding.fingerprint(),
+            NoticeItem::Change(change) => {
+                sha256_hex(json!([change.moment.as_str(), change.change_id]).to_string())
+            }
+        }
+    }
+
+    pub fn model(&self) -> &ModelRef {
+        match self {
+            NoticeItem::Listing(finding) => &finding.model,
+            NoticeItem::Change(change) => &change.model,
+        }
+    }
+
+    pub fn listing(&self) -> Option<&ListingFinding> {
+        match self {
+            NoticeItem::Listing(finding) => Some(finding),
+            NoticeItem::Change(_) => None,
+        }
+    }
+
+    pub fn change(&self) -> Option<&ChangeNotice> {
+        match self {
+            NoticeItem::Change(change) => Some(change),
+            NoticeItem::Listing(_) => None,
+        }
+    }
+}
+
+/// What notices are about. Each topic has its own notices for a destination, so that a sender of one does not hold those
+/// of the other, and programs that know one alone never read the other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeTopic {
+    Listings,
+    Changes,
+}
+
+impl NoticeTopic {
+    /// The name under which stores keep the topic's notices to a destination (`mail:ADDRESS`, `webhook`).
+    pub fn place(self, destination: &str) -> String {
+        match self {
+            // As it was before there were topics.
+            NoticeTopic::Listings => destination.to_owned(),
+            NoticeTopic::Changes => format!("changes:{destination}"),
+        }
+    }
+}
+
 /// Several findings as they are sent. Text from outside is escaped, except in the values of `document`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoticeMessage {
@@ -78,9 +189,9 @@ pub struct NoticeMessage {
     pub document: Value,
 }
 
-/// The id of a message with these findings, in any order.
-pub fn letter_id(findings: &[ListingFinding]) -> String {
-    let mut prints: Vec<String> = findings.iter().map(ListingFinding::fingerprint).collect();
+/// The id of a message about items with these fingerprints, in any order.
+pub fn letter_id(fingerprints: impl IntoIterator<Item = String>) -> String {
+    let mut prints: Vec<String> = fingerprints.into_iter().collect();
     prints.sort_unstable();
     sha256_hex(prints.concat()).chars().take(32).collect()
 }
@@ -116,15 +227,44 @@ mod tests {
     #[test]
     fn a_letter_has_one_name_in_any_order() {
         let pair = [finding(NoticeKind::New, 1, Value::Null), finding(NoticeKind::Gone, 1, Value::Null)];
+        let id = |findings: &[ListingFinding]| letter_id(findings.iter().map(ListingFinding::fingerprint));
         let turned = [pair[1].clone(), pair[0].clone()];
-        assert_eq!(letter_id(&pair), letter_id(&turned));
-        assert_ne!(letter_id(&pair), letter_id(&pair[..1]));
-        assert_eq!(letter_id(&pair).len(), 32);
+        assert_eq!(id(&pair), id(&turned));
+        assert_ne!(id(&pair), id(&pair[..1]));
+        assert_eq!(id(&pair).len(), 32);
+        // As it was when findings of lists were all that is told: a repeat after an update has its old Message-ID.
+        assert_eq!(id(&pair), "44deddde800f072d80ef9ef3caa3b247");
+    }
+
+    #[test]
+    fn both_ends_of_a_change_are_told_apart_and_estimates_are_not() {
+        let notice = |moment, id: &str, at| {
+            NoticeItem::Change(ChangeNotice {
+                moment,
+                change_id: id.to_owned(),
+                model: ModelRef::new("groq", "m"),
+                at: DateTime::from_timestamp(at, 0).unwrap(),
+            })
+            .fingerprint()
+        };
+        let (began, ended) = (ChangeMoment::Began, ChangeMoment::Ended);
+        assert_eq!(notice(began, "3fa9", 1), notice(began, "3fa9", 2));
+        assert_ne!(notice(began, "3fa9", 1), notice(ended, "3fa9", 1));
+        assert_ne!(notice(began, "3fa9", 1), notice(began, "3fa8", 1));
+        // Stores remember fingerprints, so this value must never change.
+        assert_eq!(notice(began, "3fa9", 1), sha256_hex(r#"["change_began","3fa9"]"#));
+    }
+
+    #[test]
+    fn listings_keep_the_place_that_they_had() {
+        assert_eq!(NoticeTopic::Listings.place("mail:ann@example.com"), "mail:ann@example.com");
+        assert_eq!(NoticeTopic::Changes.place("webhook"), "changes:webhook");
     }
 
     #[test]
     fn words_are_read_back() {
         assert!(NoticeKind::ALL.into_iter().all(|kind| NoticeKind::parse(kind.as_str()) == Some(kind)));
         assert_eq!(NoticeKind::parse("old"), None);
+        assert!(ChangeMoment::ALL.into_iter().all(|one| ChangeMoment::parse(one.as_str()) == Some(one)));
     }
 }

@@ -11,7 +11,7 @@ use crate::support::{Home, PATIENCE};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::listing::{ListedModel, Listing, ModelFacts, ReadStatus};
-use llmbench::domain::notice::{ListingFinding, NoticeKind};
+use llmbench::domain::notice::{ListingFinding, NoticeItem, NoticeKind};
 use llmbench::storage::notices::{NoticeHold, SendOutcome};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -413,30 +413,32 @@ async fn what_was_told_long_ago_is_forgotten_at_the_next_sync() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let store = backend.open(&[]).await;
         store.init().await.unwrap();
-        let finding = |id: &str| ListingFinding {
-            kind: NoticeKind::New,
-            model: ModelRef::new("groq", id),
-            at: None,
-            fact: None,
-            from: Value::Null,
-            to: Value::Null,
+        let finding = |id: &str| {
+            NoticeItem::Listing(ListingFinding {
+                kind: NoticeKind::New,
+                model: ModelRef::new("groq", id),
+                at: None,
+                fact: None,
+                from: Value::Null,
+                to: Value::Null,
+            })
         };
         for (id, days) in [("long-ago", 401), ("lately", 399)] {
             let at = Utc::now() - TimeDelta::days(days);
             let holder = NoticeHold { id: id.to_owned(), at, until: at + TimeDelta::minutes(3) };
-            store.note_findings("webhook", &[finding(id)], at).await.unwrap();
+            store.note_items("webhook", &[finding(id)], at).await.unwrap();
             store.claim_notices("webhook", &holder).await.unwrap();
             store.settle_notices("webhook", id, at, &SendOutcome::Taken).await.unwrap();
         }
         let ages = Utc::now() - TimeDelta::days(900);
-        store.note_findings("webhook", &[finding("never")], ages).await.unwrap();
+        store.note_items("webhook", &[finding("never")], ages).await.unwrap();
         let home = Home::new();
         let url = backend.url();
         let arguments = ["catalog", "sync", "--provider", "sim", "--quiet", "--store", &url];
         let synced = home.llmbench(&arguments).output().unwrap();
         assert!(synced.status.success(), "{synced:?}");
         let left = store.notices("webhook").await.unwrap();
-        let left: BTreeSet<&str> = left.iter().map(|one| one.finding.model.model_id.as_str()).collect();
+        let left: BTreeSet<&str> = left.iter().map(|one| one.item.model().model_id.as_str()).collect();
         assert_eq!(left, BTreeSet::from(["lately", "never"]));
     }
 }

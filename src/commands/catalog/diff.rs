@@ -6,6 +6,7 @@ use crate::cli::catalog::CatalogDiffArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::notices;
 use crate::commands::stdout;
 use crate::domain::window::moment;
 use crate::listings::diff::{DiffInput, ListingDiff, diff};
@@ -23,7 +24,7 @@ pub async fn run(args: CatalogDiffArgs, context: Context) -> Result<Exit, Comman
     let now = Utc::now();
     let since = since(&args, now, &view)?;
     // Checked before anything is read, because `--notify` needs a usable configuration.
-    let notify = if args.notify { Some(notify::configured(&context)?) } else { None };
+    let notify = if args.notify { Some(notices::configured(&context)?) } else { None };
     let store = context.open_store().await?;
     let known = StoredListings::load(&*store, &args.providers).await?;
     check_providers(&args.providers, &known, &context)?;
@@ -52,7 +53,7 @@ pub async fn run(args: CatalogDiffArgs, context: Context) -> Result<Exit, Comman
     let Some(notify) = notify else { return Ok(exit) };
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let told = notify::tell(&notify, &findings(&found), &context, &store, &interrupt.stop).await?;
-    Ok(notify::say(&told, args.quiet, &interrupt.stop).unwrap_or(exit))
+    Ok(notices::say(&told, "finding", args.quiet, &interrupt.stop).unwrap_or(exit))
 }
 
 /// The default window. Notifying may look back further: findings that were sent are not sent again, and a missed

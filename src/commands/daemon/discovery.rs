@@ -5,6 +5,7 @@
 
 use crate::commands::catalog::{StoredListings, notify, sync};
 use crate::commands::context::Context;
+use crate::commands::notices::{self, DeliveryReport};
 use crate::commands::run::access::SIMULATOR;
 use crate::daemon::owner_id;
 use crate::daemon::store_handle::StoreHandle;
@@ -156,7 +157,7 @@ async fn one(context: &Arc<Context>, store: &Arc<dyn Store>, host: Host) -> bool
 
 /// Sends news to the configured destinations; true if nothing is left to send.
 async fn tell(context: &Context, store: &Arc<dyn Store>, stop: &CancellationToken) -> bool {
-    let Ok(notify) = notify::configured(context) else { return true };
+    let Ok(notify) = notices::configured(context) else { return true };
     let told = async {
         let known = StoredListings::load(&**store, &[]).await?;
         let found = diff(&DiffInput {
@@ -176,14 +177,14 @@ async fn tell(context: &Context, store: &Arc<dyn Store>, stop: &CancellationToke
         }
     };
     for one in &told {
-        let (destination, findings) = (one.destination.as_str(), one.findings);
+        let (destination, findings) = (one.destination.as_str(), one.items);
         match &one.refused {
             Some(error) => warn!(destination, findings, error, "findings are kept, and sent in an hour"),
             None if findings > 0 => info!(destination, findings, "told what is new in lists"),
             None => {}
         }
     }
-    told.iter().all(|one| one.refused.is_none() && one.elsewhere == 0)
+    told.iter().all(DeliveryReport::is_done)
 }
 
 #[cfg(test)]

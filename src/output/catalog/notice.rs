@@ -39,7 +39,12 @@ pub fn letter(findings: &[ListingFinding]) -> NoticeMessage {
         text.extend(lines.iter().map(|line| format!("  {line}\n")));
     }
     text.push_str(FOOT);
-    NoticeMessage { id: letter_id(findings), subject, text, document: document(&sorted) }
+    NoticeMessage {
+        id: letter_id(findings.iter().map(ListingFinding::fingerprint)),
+        subject,
+        text,
+        document: document(&sorted),
+    }
 }
 
 /// The last lines of a mail: the commands to run next.

@@ -1,21 +1,22 @@
-//! Notices about providers' lists as stores keep them. A finding is recorded before it is sent, and marked when the
-//! destination has taken it; so a failed one is sent next time, and a crash in between costs one repeat.
+//! Notices as stores keep them: findings about providers' lists, changes of series. An item is recorded before it is sent,
+//! and marked when the destination has taken it; so a failed one is sent next time, and a crash in between costs one repeat.
 
 pub(super) mod mongo;
+mod record;
 pub(super) mod sqlite;
 
-use crate::domain::notice::ListingFinding;
+use crate::domain::notice::NoticeItem;
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Time for which sent findings are remembered. One that still holds after that is sent once more.
+/// Time for which sent items are remembered. One that still holds after that is sent once more.
 pub const REMEMBERED: TimeDelta = TimeDelta::days(400);
 
-/// A finding that was recorded for a destination.
+/// An item that was recorded for a destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    pub finding: ListingFinding,
+    pub item: NoticeItem,
     /// The time it was recorded.
     pub noted_at: DateTime<Utc>,
     /// The time the destination took it; `None` while it is pending.
@@ -29,8 +30,8 @@ pub struct Notice {
 /// Notices that one sender holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClaimedNotices {
-    /// The findings that the sender now holds, oldest first.
-    pub findings: Vec<ListingFinding>,
+    /// The items that the sender now holds, oldest first.
+    pub items: Vec<NoticeItem>,
     /// The number of other pending ones, held by another sender.
     pub elsewhere: u64,
 }
@@ -53,14 +54,15 @@ pub enum SendOutcome {
     Kept(String),
 }
 
-/// Stored notices. A destination is one recipient of mail (`mail:ADDRESS`) or the `webhook`.
+/// Stored notices. A destination is one recipient of mail (`mail:ADDRESS`) or the `webhook`, for one topic:
+/// [`NoticeTopic::place`](crate::domain::notice::NoticeTopic::place).
 #[async_trait]
 pub trait NoticeStore: Send + Sync {
-    /// Records findings as pending. One that is there already, pending or sent, stays as it is.
-    async fn note_findings(
+    /// Records items as pending. One that is there already, pending or sent, stays as it is.
+    async fn note_items(
         &self,
         destination: &str,
-        findings: &[ListingFinding],
+        items: &[NoticeItem],
         at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
 

@@ -1,7 +1,8 @@
-//! Notices in MongoDB. A row's `_id` is destination and fingerprint, so that a finding is one row without any index.
+//! Notices in MongoDB. A row's `_id` is destination and fingerprint, so that an item is one row without any index.
 
+use super::record::NoticeRecord;
 use crate::domain::ModelRef;
-use crate::domain::notice::{ListingFinding, NoticeKind};
+use crate::domain::notice::NoticeItem;
 use crate::storage::StoreError;
 use crate::storage::listings::mongo::all;
 use crate::storage::mongo::bson::{date, natural};
@@ -16,19 +17,19 @@ use mongodb::error::{Error, ErrorKind};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The code of `DuplicateKey`: the finding is there already.
+/// The code of `DuplicateKey`: the item is there already.
 const DUPLICATE: i32 = 11000;
 
 #[async_trait]
 impl NoticeStore for MongoStore {
-    async fn note_findings(
+    async fn note_items(
         &self,
         destination: &str,
-        findings: &[ListingFinding],
+        items: &[NoticeItem],
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
-        let rows: Vec<Document> = findings.iter().map(|finding| row(destination, finding, at)).collect();
+        let rows: Vec<Document> = items.iter().map(|item| row(destination, item, at)).collect();
         self.caller.call(async move { note(&shared, rows).await }).await
     }
 
@@ -83,19 +84,19 @@ impl NoticeStore for MongoStore {
     }
 }
 
-fn row(destination: &str, finding: &ListingFinding, at: DateTime<Utc>) -> Document {
-    let fingerprint = finding.fingerprint();
+fn row(destination: &str, item: &NoticeItem, at: DateTime<Utc>) -> Document {
+    let NoticeRecord { fingerprint, kind, model, at: item_at, fact, from, to } = NoticeRecord::from(item);
     doc! {
         "_id": format!("{destination} {fingerprint}"),
         "destination": destination,
         "fingerprint": fingerprint,
-        "kind": finding.kind.as_str(),
-        "provider": &finding.model.provider,
-        "model_id": &finding.model.model_id,
-        "at": finding.at.map(date),
-        "fact": finding.fact.as_deref(),
-        "from": natural(&finding.from),
-        "to": natural(&finding.to),
+        "kind": kind,
+        "provider": model.provider,
+        "model_id": model.model_id,
+        "at": item_at.map(date),
+        "fact": fact,
+        "from": natural(&from),
+        "to": natural(&to),
         "noted_at": date(at),
         "sent_at": null,
         "failures": 0,
@@ -147,7 +148,7 @@ async fn claim(
     let held = found(shared, pending(holder.id.as_str().into())).await?;
     let others = pending(Bson::Document(doc! { "$nin": [null, &holder.id] }));
     Ok(ClaimedNotices {
-        findings: held.iter().map(finding).collect::<Result<_, _>>()?,
+        items: held.iter().map(item).collect::<Result<_, _>>()?,
         elsewhere: notices.count_documents(others).await?,
     })
 }
@@ -159,7 +160,7 @@ async fn found(shared: &MongoContext, filter: Document) -> Result<Vec<Document>,
 
 fn notice(row: &Document) -> Result<Notice, MongoCallError> {
     Ok(Notice {
-        finding: finding(row)?,
+        item: item(row)?,
         noted_at: instant(row, "noted_at").unwrap_or_default(),
         sent_at: instant(row, "sent_at"),
         failures: row.get_i32("failures").ok().and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
@@ -167,26 +168,27 @@ fn notice(row: &Document) -> Result<Notice, MongoCallError> {
     })
 }
 
-fn finding(row: &Document) -> Result<ListingFinding, MongoCallError> {
+fn item(row: &Document) -> Result<NoticeItem, MongoCallError> {
     let text = |name: &str| row.get_str(name).map(str::to_owned);
-    let word = text("kind").unwrap_or_default();
-    let (Some(kind), Ok(provider), Ok(model_id)) =
-        (NoticeKind::parse(&word), text("provider"), text("model_id"))
-    else {
-        let id = row.get("_id").map(ToString::to_string).unwrap_or_default();
-        let why = format!("the notice {id} is none that this program knows: a newer llmbench wrote it");
-        return Err(StoreError::Broken(why).into());
-    };
     let value = |name: &str| {
         let value = row.get(name).cloned().unwrap_or(Bson::Null);
         bson::deserialize_from_bson::<Value>(value).unwrap_or_default()
     };
-    Ok(ListingFinding {
-        kind,
+    let foreign = |why: String| {
+        let id = row.get("_id").map(ToString::to_string).unwrap_or_default();
+        StoreError::Broken(format!("the notice {id} cannot be read: {why}"))
+    };
+    let (Ok(provider), Ok(model_id)) = (text("provider"), text("model_id")) else {
+        return Err(foreign("it names no model".to_owned()).into());
+    };
+    let record = NoticeRecord {
+        fingerprint: text("fingerprint").unwrap_or_default(),
+        kind: text("kind").unwrap_or_default(),
         model: ModelRef { provider, model_id },
         at: instant(row, "at"),
         fact: text("fact").ok(),
         from: value("from"),
         to: value("to"),
-    })
+    };
+    Ok(record.into_item().map_err(foreign)?)
 }

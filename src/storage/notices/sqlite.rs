@@ -1,7 +1,8 @@
-//! Notices in SQLite: sent findings by destination. Each statement is its own transaction; a batch of findings is one.
+//! Notices in SQLite: items by destination. Each statement is its own transaction; a batch of items is one.
 
+use super::record::NoticeRecord;
 use crate::domain::ModelRef;
-use crate::domain::notice::{ListingFinding, NoticeKind};
+use crate::domain::notice::NoticeItem;
 use crate::storage::StoreError;
 use crate::storage::notices::{ClaimedNotices, Notice, NoticeHold, NoticeStore, SendOutcome};
 use crate::storage::sqlite::SqliteStore;
@@ -38,14 +39,14 @@ pub const TABLE: &str = "
 
 #[async_trait]
 impl NoticeStore for SqliteStore {
-    async fn note_findings(
+    async fn note_items(
         &self,
         destination: &str,
-        findings: &[ListingFinding],
+        items: &[NoticeItem],
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let (destination, findings) = (destination.to_owned(), findings.to_vec());
-        self.ask(move |connection| note(connection, &destination, &findings, at)).await
+        let (destination, records) = (destination.to_owned(), items.iter().map(NoticeRecord::from).collect());
+        self.ask(move |connection| note(connection, &destination, records, at)).await
     }
 
     async fn claim_notices(
@@ -81,23 +82,23 @@ impl NoticeStore for SqliteStore {
 fn note(
     connection: &mut Connection,
     destination: &str,
-    findings: &[ListingFinding],
+    records: Vec<NoticeRecord>,
     at: DateTime<Utc>,
 ) -> Result<(), SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let sql = "INSERT INTO notices (destination, fingerprint, kind, provider, model_id, at_ms, fact, from_value, to_value,
         noted_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (destination, fingerprint) DO NOTHING";
-    for finding in findings {
+    for record in records {
         transaction.prepare_cached(sql)?.execute(params![
             destination,
-            finding.fingerprint(),
-            finding.kind.as_str(),
-            finding.model.provider,
-            finding.model.model_id,
-            finding.at.map(|at| at.timestamp_millis()),
-            finding.fact,
-            finding.from.to_string(),
-            finding.to.to_string(),
+            record.fingerprint,
+            record.kind,
+            record.model.provider,
+            record.model.model_id,
+            record.at.map(|at| at.timestamp_millis()),
+            record.fact,
+            record.from.to_string(),
+            record.to.to_string(),
             at.timestamp_millis(),
         ])?;
     }
@@ -114,18 +115,18 @@ fn claim(
         WHERE destination = ?1 AND sent_at_ms IS NULL AND (holder IS NULL OR held_until_ms <= ?4)";
     let times = (holder.until.timestamp_millis(), holder.at.timestamp_millis());
     transaction.prepare_cached(sql)?.execute(params![destination, holder.id, times.0, times.1])?;
-    let findings: Vec<ListingFinding> = {
+    let items: Vec<NoticeItem> = {
         let sql = "SELECT * FROM notices WHERE destination = ?1 AND sent_at_ms IS NULL AND holder = ?2
             ORDER BY position";
         let mut statement = transaction.prepare_cached(sql)?;
-        let rows = statement.query_map(params![destination, holder.id], finding)?;
+        let rows = statement.query_map(params![destination, holder.id], item)?;
         rows.collect::<rusqlite::Result<_>>()?
     };
     let sql = "SELECT count(*) FROM notices WHERE destination = ?1 AND sent_at_ms IS NULL AND holder <> ?2";
     let elsewhere: i64 =
         transaction.prepare_cached(sql)?.query_row(params![destination, holder.id], |row| row.get(0))?;
     transaction.commit()?;
-    Ok(ClaimedNotices { findings, elsewhere: u64::try_from(elsewhere).unwrap_or(0) })
+    Ok(ClaimedNotices { items, elsewhere: u64::try_from(elsewhere).unwrap_or(0) })
 }
 
 fn settle(
@@ -160,7 +161,7 @@ fn all(connection: &mut Connection, destination: &str) -> Result<Vec<Notice>, Sq
         connection.prepare_cached("SELECT * FROM notices WHERE destination = ?1 ORDER BY position")?;
     let read = |row: &Row<'_>| {
         Ok(Notice {
-            finding: finding(row)?,
+            item: item(row)?,
             noted_at: instant(row, "noted_at_ms")?.unwrap_or_default(),
             sent_at: instant(row, "sent_at_ms")?,
             failures: u64::try_from(row.get::<_, i64>("failures")?).unwrap_or(0),
@@ -171,18 +172,17 @@ fn all(connection: &mut Connection, destination: &str) -> Result<Vec<Notice>, Sq
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn finding(row: &Row<'_>) -> rusqlite::Result<ListingFinding> {
-    let word: String = row.get("kind")?;
-    let kind = NoticeKind::parse(&word)
-        .ok_or_else(|| wrong(format!("`{word}` is no kind of finding: a newer llmbench wrote it")))?;
-    Ok(ListingFinding {
-        kind,
+fn item(row: &Row<'_>) -> rusqlite::Result<NoticeItem> {
+    let record = NoticeRecord {
+        fingerprint: row.get("fingerprint")?,
+        kind: row.get("kind")?,
         model: ModelRef { provider: row.get("provider")?, model_id: row.get("model_id")? },
         at: instant(row, "at_ms")?,
         fact: row.get("fact")?,
         from: json(row, "from_value")?,
         to: json(row, "to_value")?,
-    })
+    };
+    record.into_item().map_err(wrong)
 }
 
 fn instant(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {

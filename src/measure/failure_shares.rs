@@ -115,7 +115,7 @@ fn wilson(share: f64, attempts: f64, quantile: f64) -> Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::testing::uniform;
+    use crate::measure::synthetic_series::uniform;
     use proptest::prelude::*;
 
     fn count(attempts: u64, failures: u64) -> AttemptCount {

@@ -14,6 +14,7 @@ pub mod failure_shares;
 pub mod gate;
 pub mod judge;
 pub mod lag;
+pub mod level_shift;
 pub mod load;
 pub mod measurer;
 pub mod metrics;
@@ -28,9 +29,13 @@ pub mod report;
 pub mod stats;
 pub mod student_t;
 #[cfg(test)]
+pub mod synthetic_series;
+#[cfg(test)]
 pub mod testing;
 pub mod timeline;
 pub mod tokens;
+#[cfg(test)]
+pub mod trials;
 pub mod verdict;
 
 pub use collect::OutcomeCollector;

@@ -207,18 +207,3 @@ pub fn report_of(model: &ModelRef, outcomes: &[Outcome]) -> ModelReport {
     outcomes.iter().for_each(|outcome| collector.add(model, outcome));
     collector.finish().remove(0)
 }
-
-/// A number from 0 to below 1, by SplitMix64 (Steele, Lea, Flood 2014): simulations must be the same on every machine.
-pub fn uniform(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// A number of the standard normal distribution, by Box and Muller.
-pub fn normal(state: &mut u64) -> f64 {
-    let radius = (-2.0 * (1.0 - uniform(state)).ln()).sqrt();
-    radius * (std::f64::consts::TAU * uniform(state)).cos()
-}

@@ -146,6 +146,45 @@ fn a_stranger_checks_every_form() {
     assert!(manifest["configurations"].as_array().unwrap().len() == 1, "{manifest}");
 }
 
+#[test]
+fn an_export_without_rows_proves_nothing() {
+    let home = measured();
+    for form in FORMS {
+        let name = format!("runs.{form}");
+        export(&home, &name, None, &["--to", "2020-01-01"]);
+        let stranger = Stranger::with(&home, &name);
+        let shown = stranger.verify(&[]);
+        assert_eq!(shown.code, 2, "{form}: {shown:?}");
+        assert!(shown.out.contains("figures    ?") && shown.out.contains("0 of 0 rows"), "{shown:?}");
+        assert!(shown.err.contains("the export has no rows: no figure was checked"), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_plain_export_takes_no_proof_over() {
+    let home = measured();
+    let key = key_file(&home);
+    export(&home, "runs.csv", Some(&key), &[]);
+    let before = names(home.path());
+    let plain = |more: &[&str]| ran(&home, &[&["results", "export", "-o", "runs.csv"], more].concat());
+    for more in [&["--force"][..], &[]] {
+        let said = plain(more);
+        assert!(said.code == 2 && said.err.contains("runs.csv.manifest.json is there"), "{said:?}");
+        assert!(said.err.contains("add --receipts"), "{said:?}");
+    }
+    assert_eq!(names(home.path()), before);
+    assert_eq!(Stranger::with(&home, "runs.csv").document(&["--public-key", "lab.pub"]).0, 0);
+    // The export was moved away, and its proof was not.
+    fs::rename(home.path().join("runs.csv"), home.path().join("moved")).unwrap();
+    assert_eq!(plain(&[]).code, 2);
+    fs::rename(home.path().join("moved"), home.path().join("runs.csv")).unwrap();
+    assert_eq!(plain(&["--force", "--receipts"]).code, 0);
+    fs::remove_file(home.path().join("runs.csv.manifest.json")).unwrap();
+    assert!(plain(&["--force"]).err.contains("runs.csv.receipts.ndjson is there"));
+    fs::remove_file(home.path().join("runs.csv.receipts.ndjson")).unwrap();
+    assert_eq!(plain(&["--force"]).code, 0);
+}
+
 #[tokio::test]
 async fn both_stores_give_receipts_away() {
     for world in worlds().await {
@@ -334,7 +373,12 @@ fn what_was_changed_is_told_in_one_sentence() {
     told(&manifest, &|bytes| bytes.truncate(bytes.len() - 5), "it is no manifest, or was changed");
     told(&manifest, &|bytes| bytes.insert(0, b' '), "it is not written as llmbench writes it");
     let absent = stranger.home.ran(&["results", "verify", "absent.csv"]);
-    assert!(absent.code == 2 && absent.err.contains("absent.csv.manifest.json is missing"), "{absent:?}");
+    assert!(absent.code == 2 && absent.err.contains("absent.csv is missing"), "{absent:?}");
+    assert!(!absent.err.contains("manifest.json is missing"), "{absent:?}");
+    fs::write(stranger.home.path().join("plain.csv"), "").unwrap();
+    let plain = stranger.home.ran(&["results", "verify", "plain.csv"]);
+    assert!(plain.code == 2 && plain.err.contains("plain.csv.manifest.json is missing"), "{plain:?}");
+    assert!(plain.err.contains("--receipts` writes it beside"), "{plain:?}");
     fs::remove_file(&receipts).unwrap();
     let said = stranger.verify(&[]);
     assert!(said.code == 2 && said.err.contains("runs.csv.receipts.ndjson is missing"), "{said:?}");
@@ -463,7 +507,7 @@ fn exports_without_receipts_or_without_rows() {
         let name = format!("no-runs.{form}");
         assert_eq!(export(&home, &name, None, &["--to", "2020-01-01"]).code, 0);
         let (code, found) = Stranger::with(&home, &name).document(&[]);
-        assert_eq!((code, &found["rows"], &found["receipts"]), (0, &json!(0), &json!(0)), "{found}");
+        assert_eq!((code, &found["rows"], &found["receipts"]), (2, &json!(0), &json!(0)), "{found}");
         assert!(found["head"]["to"].as_str().unwrap().starts_with("20"), "{found}");
     }
     for (more, words) in [

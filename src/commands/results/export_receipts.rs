@@ -14,7 +14,7 @@ use crate::measure::outcome_row::measured_by;
 use crate::measure::timeline::DEFINITIONS_VERSION;
 use crate::output::{json, print};
 use crate::storage::history::HistoryFilter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is needed besides the rows; `None` without `--receipts`.
 pub(super) struct ReceiptsPlan {
@@ -35,7 +35,7 @@ impl ReceiptsPlan {
         context: &Context,
     ) -> Result<Option<Self>, CommandError> {
         if !args.receipts {
-            return Ok(None);
+            return refuse_beside_others(&args.output).map(|()| None);
         }
         if args.output == Path::new("-") {
             return Err(CommandError::usage(
@@ -55,6 +55,23 @@ impl ReceiptsPlan {
         }
         Ok(Some(Self { head: head(args, chosen.name, format, scope), key: key(context)? }))
     }
+}
+
+/// Refuses to write an export beside the receipts, the manifest or the signature of another one: they would seem to be of
+/// this one, and without them nobody could check the other one. They are not removed either, because it may have been
+/// moved or may be in other hands.
+fn refuse_beside_others(output: &Path) -> Result<(), CommandError> {
+    if output == Path::new("-") {
+        return Ok(());
+    }
+    let ReceiptPaths { receipts, manifest, signature, .. } = ReceiptPaths::beside(output);
+    let is_there = |path: &&PathBuf| path.symlink_metadata().is_ok();
+    let Some(there) = [manifest, signature, receipts].iter().find(is_there).cloned() else { return Ok(()) };
+    Err(CommandError::usage(format!(
+        "{} is there, of an export with receipts, and would seem to be of this one",
+        there.display()
+    ))
+    .hint("name another file, move it away with its export, or add --receipts (with --force, which replaces all of them)"))
 }
 
 /// The key that signs, if one is configured.

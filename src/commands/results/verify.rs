@@ -33,7 +33,10 @@ pub fn run(args: &ResultsVerifyArgs, terminal: Terminal) -> Result<Exit, Command
         return Ok(Exit::No);
     }
     if report.is_empty_handed() {
-        print::note("no run has a receipt that this version computes: no figure was checked");
+        print::note(match report.rows {
+            0 => "the export has no rows: no figure was checked",
+            _ => "no run has a receipt that this version computes: no figure was checked",
+        });
         return Ok(Exit::Usage);
     }
     Ok(Exit::Yes)
@@ -42,7 +45,10 @@ pub fn run(args: &ResultsVerifyArgs, terminal: Terminal) -> Result<Exit, Command
 fn unread(error: &VerifyError, paths: &ReceiptPaths) -> CommandError {
     let said = CommandError::usage(error);
     match error {
-        VerifyError::Missing(path) if *path == paths.manifest && paths.rows.exists() => {
+        VerifyError::Missing(path) if *path == paths.rows && !paths.manifest.exists() => {
+            said.hint("name the file that `llmbench results export --receipts` wrote")
+        }
+        VerifyError::Missing(path) if *path == paths.manifest => {
             said.hint("`llmbench results export --receipts` writes it beside the export")
         }
         VerifyError::Missing(_) => {

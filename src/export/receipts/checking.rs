@@ -38,7 +38,11 @@ type DigestedFile = BufReader<Digesting<File>>;
 /// [`VerifyError`] if a file cannot be read or was written by a newer program. Whatever does not fit together is in the
 /// report.
 pub fn check(paths: &ReceiptPaths, key: Option<PublicKey>) -> Result<VerifyReport, VerifyError> {
-    let text = small(&paths.manifest, manifest::LARGEST)?;
+    let text = small(&paths.manifest, manifest::LARGEST).map_err(|error| match error {
+        // Of a mistyped name nothing is there, and what was typed is what is missing.
+        VerifyError::Missing(_) if !paths.rows.exists() => VerifyError::Missing(paths.rows.clone()),
+        error => error,
+    })?;
     let signature = match small(&paths.signature, SIGNATURE_LENGTH as u64) {
         Ok(signature) => Some(signature),
         Err(VerifyError::Missing(_)) => None,

@@ -11,7 +11,8 @@ fn settings_are_shown_with_their_sources_and_secrets_as_set() {
     let home = Home::new();
     let file = format!(
         "store = 'mongodb://me:{KEY}@db.example/bench'\n[defaults]\ngap = 7\n[providers.groq]\nkey_file = 'k'\n\
-         [profiles.default]\npaired = true\n[daemon]\ngrace = 7\n[daemon.providers.groq]\nruns_per_day = 40\n\
+         [profiles.default]\npaired = true\nreceipts = true\n\
+         [profiles.short]\nid = 'short-v1'\nmax_output_tokens = 8\nprompt = 'Count to\\nten.'\n[daemon]\ngrace = 7\n[daemon.providers.groq]\nruns_per_day = 40\n\
          [notify]\nwebhook_url = 'https://hooks.example/{KEY}'\nto = ['ann@example.com']\n"
     );
     std::fs::write(home.path().join("c.toml"), file).unwrap();
@@ -36,6 +37,8 @@ fn settings_are_shown_with_their_sources_and_secrets_as_set() {
         ("providers.openai.key", "environment"),
         ("providers.groq.key", "file"),
         ("profiles.default.paired", "file"),
+        ("profiles.default.receipts", "file"),
+        ("profiles.short.max_output_tokens", "file"),
         ("daemon.grace", "file"),
         ("daemon.cadence", "environment"),
         ("daemon.admission.successes", "default"),

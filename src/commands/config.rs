@@ -66,12 +66,7 @@ fn plain(context: &Context) -> Result<Vec<SettingRow>, CommandError> {
         of("defaults.profile", &settings.profile),
         of("published_profiles", &published),
     ];
-    // Only a file can ask for pairs.
-    let file = settings.config.as_ref().map(|config| Source::File(config.value.clone()));
-    let file = file.unwrap_or(Source::Default);
-    for profile in settings.profiles.iter().filter(|profile| profile.paired) {
-        found.push(SettingRow::new(format!("profiles.{}.paired", profile.name), true, &file));
-    }
+    found.extend(settings.shown_profiles().into_iter().map(rule));
     let deadlines = &settings.deadlines;
     for (name, deadline) in [
         ("defaults.connect", &deadlines.connect),

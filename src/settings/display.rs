@@ -2,7 +2,6 @@
 //! of a secret is never included.
 
 use super::Env;
-use super::daemon_table::DaemonTable;
 use super::file::NotifyEntry;
 use super::resolve::Settings;
 use crate::domain::daemon_config::DaemonConfig;
@@ -14,6 +13,7 @@ use crate::domain::env_vars::{
 };
 use crate::domain::sourced::Source;
 use chrono::TimeDelta;
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,10 +39,10 @@ pub enum SettingValue {
     Nothing,
 }
 
-/// The values of a `[daemon]` table by name: `cadence`, `providers.groq.cadence`.
-pub(super) fn flat(table: &DaemonTable) -> BTreeMap<String, String> {
+/// The values of a table by name: `cadence`, `providers.groq.cadence`.
+pub(super) fn flat(table: &impl Serialize) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    // The table has only texts, numbers and flags under names, so this cannot fail.
+    // Tables have only texts, numbers and flags under names, so this cannot fail.
     flatten("", &serde_json::to_value(table).unwrap_or_default(), &mut found);
     found
 }
@@ -99,6 +99,17 @@ impl Settings {
         }
         found.extend(singles.into_values());
         found
+    }
+
+    /// What the file says of profiles: every key that differs from one that is left out.
+    pub fn shown_profiles(&self) -> Vec<EffectiveSetting> {
+        let source = Source::File(self.config_path());
+        let shown = |(name, value): (&String, &String)| EffectiveSetting {
+            name: format!("profiles.{name}"),
+            value: SettingValue::Value(value.clone()),
+            source: source.clone(),
+        };
+        self.profiles.written.iter().map(shown).collect()
     }
 
     fn rule(&self, name: &str, variable: &str, value: SettingValue) -> EffectiveSetting {

@@ -7,7 +7,7 @@ use crate::domain::env_vars::LLMBENCH_CONFIG;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::protocols::Dialect;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ pub struct Defaults {
 }
 
 /// `[profiles.NAME]`: a user's own profile.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProfileEntry {
     /// The id in rows. Required; a change of anything below requires a new one.
@@ -90,7 +90,7 @@ pub struct ProfileEntry {
 }
 
 /// How rows of a profile are published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishWord {
     /// With null as `tokens_per_second`, so that charts which do not tell profiles apart leave them out.

@@ -1,11 +1,13 @@
 //! The existing profiles and the published ones: the built-in ones and those of the configuration file.
 
 use super::SettingsError;
+use super::display::flat;
 use super::file::{ConfigFile, ProfileEntry, PublishWord};
 use crate::domain::nearest::did_you_mean;
 use crate::domain::profile::{PUBLISHED_PROMPT, built_in};
 use crate::domain::sourced::{Source, Sourced};
 use crate::domain::{Profile, PublishedProfiles};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Output budget of a profile without one: that of the published profile.
@@ -18,6 +20,8 @@ pub struct Profiles {
     pub published: Sourced<Vec<String>>,
     /// Those of them whose rows get null as their rate.
     pub without_rate: Vec<String>,
+    /// What the file says, by name: `short.max_output_tokens`. A key of the default's value is not there.
+    pub(super) written: BTreeMap<String, String>,
 }
 
 impl Profiles {
@@ -88,7 +92,16 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, Settin
             row.cache_bust = false;
         }
     }
-    Ok(Profiles { rows, published, without_rate })
+    Ok(Profiles { rows, published, without_rate, written: written(file) })
+}
+
+fn written(file: &ConfigFile) -> BTreeMap<String, String> {
+    let left_out = flat(&ProfileEntry::default());
+    let of_entry = |(name, entry): (&String, &ProfileEntry)| {
+        let values = flat(entry).into_iter().filter(|(key, value)| left_out.get(key) != Some(value));
+        values.map(|(key, value)| (format!("{name}.{key}"), value)).collect::<Vec<_>>()
+    };
+    file.profiles.iter().flat_map(of_entry).collect()
 }
 
 /// True if an entry says nothing but how the profile is measured, and how rows are kept and published.
@@ -256,6 +269,29 @@ mod tests {
         let own = find(&profiles, "default").unwrap();
         assert_eq!(*own, Profile { paired: true, ..default.clone() });
         assert_eq!(serde_json::to_string(own).unwrap(), serde_json::to_string(&default).unwrap());
+    }
+
+    /// Whoever adds a key to a profile need not think of `config show`, and adds a line here.
+    #[test]
+    fn every_key_of_a_profile_is_shown() {
+        let text = "[profiles.a]\nid = 'a-v1'\nprompt = 'p'\nmax_output_tokens = 9\ntemperature = 0.5\n\
+            reasoning_effort = 'low'\npublished = true\ncache_bust = false\nreceipts = true\npaired = true\n\
+            [profiles.b]\nid = 'b-v1'\nprompt_file = '/dev/null'\npublish = 'without_rate'\n";
+        let file = parse(text, Path::new("/c/c.toml")).unwrap();
+        let shown = written(&file);
+        let serde_json::Value::Object(keys) = serde_json::to_value(ProfileEntry::default()).unwrap() else {
+            panic!()
+        };
+        for key in keys.keys() {
+            let there = |name: &str| shown.contains_key(&format!("{name}.{key}"));
+            assert!(there("a") || there("b"), "{key} is not shown, or missing in this test: {shown:?}");
+        }
+        let of = |name: &str| shown[name].as_str();
+        assert_eq!(
+            (of("a.receipts"), of("a.cache_bust"), of("b.publish")),
+            ("true", "false", "without_rate")
+        );
+        assert_eq!(written(&parse("[profiles.default]\nreceipts = false", Path::new("c")).unwrap()).len(), 0);
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub const ODD_NAME: &str = "Names with control characters";
 pub const UNDELIVERED: &str = "Undelivered results";
 pub const DISK: &str = "The disk is full";
 /// No mail is sent, or none can be.
+pub const SIGNING_KEY: &str = "The signing key cannot be used";
 pub const NO_MAIL: &str = "No mail came";
 pub const STATE_DIRECTORY: &str = "The state directory cannot be used";
 
@@ -110,5 +111,6 @@ pub const ALL: &[&str] = &[
     UNDELIVERED,
     DISK,
     STATE_DIRECTORY,
+    SIGNING_KEY,
     NO_MAIL,
 ];

@@ -150,3 +150,42 @@ fn at_a_terminal_what_is_wrong_comes_first() {
     assert!(place("1 finding") < place("GROQ_APIKEY") && place("GROQ_APIKEY") < place("published profiles"));
     assert!(!drawn.contains("canary"));
 }
+
+#[test]
+fn a_key_that_cannot_sign_is_found_before_an_export_needs_it() {
+    let home = Home::new();
+    let key = home.path().join("signing.pem");
+    let variable = [("LLMBENCH_SIGNING_KEY_FILE", key.to_str().unwrap())];
+    let told = |variables: &[(&str, &str)]| {
+        let said = asked(&mut doctor(&home, &["--offline"], variables));
+        let check = said.about("configuration", "signing key").clone();
+        let word = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
+        (said.ran.code, word("severity"), word("sentence"), word("fix"))
+    };
+    let (code, severity, sentence, _) = told(&[]);
+    assert!(code == 0 && severity == "ok" && sentence.starts_with("none"), "{sentence}");
+    let put = |text: &str, mode: u32| {
+        fs::write(&key, text).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let private = include_str!("../fixtures/throwaway-ed25519.pem");
+    let bad = |words: &str| {
+        let (code, severity, sentence, fix) = told(&variable);
+        assert_eq!((code, severity.as_str()), (1, "finding"), "{sentence}");
+        assert!(sentence.contains(words) && sentence.contains("LLMBENCH_SIGNING_KEY_FILE"), "{sentence}");
+        assert!(fix.contains("openssl genpkey -algorithm ed25519"), "{fix}");
+    };
+    bad("No such file");
+    put(private, 0o640);
+    bad("can be read by others (mode 640)");
+    put(include_str!("../fixtures/throwaway-rsa.pem"), 0o600);
+    bad("not of Ed25519");
+    put("nothing", 0o600);
+    bad("holds no private key");
+    put(private, 0o600);
+    let (code, severity, sentence, _) = told(&variable);
+    let public = include_str!("../fixtures/throwaway-ed25519.pub.pem").lines().nth(1).unwrap();
+    // The DER of a public key has 12 bytes before the key: 16 letters of base64.
+    assert!(code == 0 && severity == "ok" && sentence.contains(&public[16..]), "{sentence}");
+    assert!(!sentence.contains(private.lines().nth(1).unwrap()), "{sentence}");
+}

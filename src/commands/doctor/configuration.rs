@@ -1,8 +1,8 @@
 //! Reports the resolved configuration: each value and its source, keys as set or unset, variables that nothing reads,
 //! files with keys that others can read.
 
-use super::files;
 use super::lookalikes::look_alikes;
+use super::{files, signing_key};
 use crate::commands::context::Context;
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::sourced::{Source, Sourced};
@@ -42,6 +42,7 @@ pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
     found.extend(python(settings));
     found.extend(not_read(settings));
     found.extend(exposed(settings));
+    found.push(signing_key::finding(settings));
     found
 }
 

@@ -11,6 +11,7 @@ mod files;
 mod google;
 mod lookalikes;
 mod providers;
+mod signing_key;
 mod state;
 mod store;
 mod switch;

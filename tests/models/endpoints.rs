@@ -98,6 +98,13 @@ async fn endpoints_are_targets_from_the_pin_until_nobody_measures_them() {
         assert_eq!(targets().await, []);
         router.done(&["models", "enable", MODEL]);
         assert_eq!(targets().await, both[..1]);
+        // Enabled is the model, pinned to another endpoint.
+        let said = router.say(&["models", "enable", &format!("{MODEL}@novita/fp8")]);
+        let state = format!("{MODEL} is enabled and pinned to deepinfra/fp4");
+        assert!(said.status == 2 && said.err.contains(&state), "{said:?}");
+        assert!(said.err.contains(&format!("llmbench models add '{MODEL}@novita/fp8' pins")), "{said:?}");
+        let said = router.done(&["models", "enable", &format!("{MODEL}@deepinfra/fp4")]);
+        assert!(said.err.contains("is enabled already"), "{said:?}");
     }
 }
 
@@ -213,7 +220,13 @@ fn unpinning(router: &Router) {
     router.done(&["models", "disable", MODEL, "--reason", "enough"]);
     router.done(&["catalog", "sync", "--provider", "openrouter"]);
     router.done(&["models", "enable", MODEL]);
-    router.done(&["models", "set", MODEL, "--unpin", "novita/fp8", "--unpin", "deepinfra/fp4"]);
+    let said = router.done(&["models", "set", MODEL, "--unpin", "novita/fp8"]);
+    assert!(!said.err.contains("pinned to no endpoint"), "{said:?}");
+    let said = router.done(&["models", "set", MODEL, "--unpin", "deepinfra/fp4"]);
+    let news = format!("{MODEL} is then pinned to no endpoint: it is measured wherever its router sends");
+    assert!(said.err.contains(&news), "{said:?}");
+    let said = router.say(&["models", "enable", &format!("{MODEL}@deepinfra/fp4")]);
+    assert!(said.status == 2 && said.err.contains("is enabled and pinned to no endpoint"), "{said:?}");
     assert_eq!(router.entry().get("metadata").cloned().unwrap_or_default(), Value::Null);
 }
 

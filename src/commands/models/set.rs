@@ -90,6 +90,7 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         {
             set.insert(CANONICAL_KEY.to_owned(), json!(key));
         }
+        tell_unpinned(entry, &args.unpin);
         if set.is_empty() {
             print::note(&format!("{} says so already and stays as it is", entry.model));
         } else {
@@ -98,6 +99,17 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     }
     let intent = PlannedBatch { action: "set", why: args.reason.clone(), undoes: None, changes };
     ask_and_do(&session, intent, selection.must_ask).await
+}
+
+/// Tells of a model that loses its last pinned endpoint that it is still measured, and how.
+fn tell_unpinned(entry: &CatalogEntry, unpin: &[String]) {
+    if !unpin.is_empty() && entry.pinned_endpoints().iter().all(|endpoint| unpin.contains(&endpoint.tag)) {
+        let model = &entry.model;
+        print::note(&format!(
+            "{model} is then pinned to no endpoint: it is measured wherever its router sends each request; `llmbench models \
+             disable '{model}' --reason TEXT` stops that"
+        ));
+    }
 }
 
 /// The metadata that the flags set.

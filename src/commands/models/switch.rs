@@ -90,6 +90,7 @@ fn refuse_single_endpoints(selectors: &[String], entries: &[CatalogEntry]) -> Re
 pub async fn enable(args: &ModelsEnableArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let selection = chosen(&args.selectors, store.as_ref()).await?;
+    refuse_unpinned(&args.selectors, &selection.entries)?;
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
     let (already, entries): (Vec<CatalogEntry>, Vec<CatalogEntry>) =
         selection.entries.into_iter().partition(CatalogEntry::is_enabled);
@@ -122,6 +123,36 @@ pub async fn enable(args: &ModelsEnableArgs, context: &Context) -> Result<Exit, 
         Exit::Yes if silent => Exit::No,
         other => other,
     })
+}
+
+/// Refuses a selector that names an endpoint to which its model is not pinned: what would be enabled, or is, is the model,
+/// and not that endpoint.
+fn refuse_unpinned(selectors: &[String], entries: &[CatalogEntry]) -> Result<(), CommandError> {
+    for selector in selectors {
+        let Some((named, tag)) = endpoint_of(selector) else { continue };
+        let whole = named.unpinned();
+        let Some(entry) = entries.iter().find(|entry| entry.model == whole) else { continue };
+        let pinned = entry.pinned_endpoints();
+        if pinned.iter().any(|endpoint| endpoint.tag == tag) {
+            continue;
+        }
+        let tags: Vec<String> = pinned.iter().map(|endpoint| escape(&endpoint.tag)).collect();
+        let there = if tags.is_empty() { "no endpoint".to_owned() } else { tags.join(", ") };
+        let state = if entry.is_enabled() { "enabled" } else { "disabled" };
+        let (named, whole) = (escape(&named.to_string()), escape(&whole.to_string()));
+        return Err(CommandError::usage(format!(
+            "`{named}` is no endpoint that is measured: {whole} is {state} and pinned to {there}"
+        ))
+        .hint(format!("llmbench models add '{named}' pins that endpoint; llmbench models enable '{whole}' means the model")));
+    }
+    Ok(())
+}
+
+/// The model and the tag of a selector that names an endpoint.
+fn endpoint_of(selector: &str) -> Option<(ModelRef, String)> {
+    let named: ModelRef = selector.trim().parse().ok()?;
+    let tag = named.endpoint_tag()?.to_owned();
+    Some((named, tag))
 }
 
 /// Calls every model once, prints the result, and returns those that answered. The others stay as they are.

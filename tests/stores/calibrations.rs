@@ -74,4 +74,15 @@ async fn tell(backend: &Backend) {
     assert_eq!(newest, [all[2].clone(), all[3].clone()]);
     assert_eq!(ids(&store.newest_calibrations(now() - TimeDelta::hours(30)).await.unwrap()), ["3"]);
     assert_eq!(store.newest_calibrations(now() - TimeDelta::hours(1)).await.unwrap(), []);
+    // Two daemons of one host, of which one has calibrated twice.
+    let of_daemon = |id: &str, name: &str, hours: i64| {
+        let mut document = made(id, "a", hours, true).document;
+        document.insert("runner".to_owned(), name.into());
+        KeptCalibration::of(document).unwrap()
+    };
+    for one in [of_daemon("5", "tokyo", 5), of_daemon("6", "tokyo", 4), of_daemon("7", "oslo", 30)] {
+        store.keep_calibration(&one).await.unwrap();
+    }
+    let newest = store.newest_calibrations(now() - TimeDelta::days(9)).await.unwrap();
+    assert_eq!(ids(&newest), ["3", "7", "6", "4"]);
 }

@@ -154,7 +154,7 @@ impl<'a> StatusReader<'a> {
             let told = fleet.runners.iter().filter_map(|runner| runner.calibration.clone());
             let recent = told.filter(|calibration| (now - calibration.at).abs() <= SHOWN);
             let mut hosts: Vec<_> = stored.iter().map(KeptCalibration::summary).chain(recent).collect();
-            hosts.sort_by(|one, other| one.host.cmp(&other.host));
+            hosts.sort_by(|one, other| (&one.host, &one.runner).cmp(&(&other.host, &other.runner)));
             hosts
         });
         HostCalibrations { here: here.map(|kept| kept.summary()), hosts }

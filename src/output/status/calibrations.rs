@@ -7,6 +7,7 @@ use crate::output::list_report::{Column, ListReport};
 use crate::output::{json as document, text};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Hosts that are shown unless all are requested.
 const MOST_HOSTS: usize = 12;
@@ -16,7 +17,7 @@ const MOST_HOSTS: usize = 12;
 pub struct HostCalibrations {
     /// Of this host; `None` if there is none in its state directory and none of its name in the store.
     pub here: Option<CalibrationSummary>,
-    /// Of each host that has calibrated lately, sorted by host; `None` if the store does not answer.
+    /// Of each host that has calibrated lately, and of each daemon on it, sorted; `None` if the store does not answer.
     pub hosts: Option<Vec<CalibrationSummary>>,
 }
 
@@ -24,8 +25,9 @@ impl HostCalibrations {
     /// This host first, and then the others, each once.
     fn all(&self) -> Vec<&CalibrationSummary> {
         let here = self.here.iter();
+        let place = |one: &CalibrationSummary| (one.host.clone(), one.runner.clone());
         let is_other =
-            |one: &&CalibrationSummary| self.here.as_ref().is_none_or(|here| here.host != one.host);
+            |one: &&CalibrationSummary| self.here.as_ref().is_none_or(|here| place(here) != place(one));
         here.chain(self.hosts.iter().flatten().filter(is_other)).collect()
     }
 }
@@ -54,8 +56,16 @@ fn table(all: &[&CalibrationSummary], view: &ReportView, now: DateTime<Utc>) -> 
         CalibrationStanding::Old => "yes, but old",
         CalibrationStanding::Unfit => "no",
     };
-    let list = ListReport::new(all)
-        .column(Column::new("HOST").free(), |one| text::one_line(&one.host))
+    // One daemon on each host needs no name.
+    let hosts: BTreeSet<&str> = all.iter().map(|one| one.host.as_str()).collect();
+    let several = hosts.len() < all.len();
+    let daemon =
+        |one: &&CalibrationSummary| one.runner.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
+    let mut list = ListReport::new(all).column(Column::new("HOST").free(), |one| text::one_line(&one.host));
+    if several {
+        list = list.column(Column::new("DAEMON").free(), daemon);
+    }
+    let list = list
         .column(Column::new("CALIBRATED"), move |one| ago(one.at, now))
         .column(Column::number("TTFT ERROR").rank(1), |one| milliseconds(one.ttft_error_mean))
         .column(Column::number("P99").rank(2), |one| milliseconds(one.ttft_error_p99))

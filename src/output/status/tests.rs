@@ -163,6 +163,23 @@ fn calibrations() -> HostCalibrations {
 }
 
 #[test]
+fn daemons_of_one_host_are_told_apart() {
+    let of = |host: &str, name: Option<&str>| CalibrationSummary {
+        runner: name.map(str::to_owned),
+        ..calibrated(host, 50, true)
+    };
+    let shown = |hosts: Vec<CalibrationSummary>| {
+        let known = HostCalibrations { here: Some(of("a", Some("tokyo"))), hosts: Some(hosts) };
+        calibrations::lines(&known, &view(140, false, false), now())
+    };
+    let both = shown(vec![of("a", Some("oslo\u{1b}")), of("a", Some("tokyo")), of("b", None)]);
+    let daemons: Vec<&str> = both.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(daemons, ["DAEMON", "tokyo", "oslo\\u{1b}", "-"], "{both:?}");
+    let one = shown(vec![of("a", Some("tokyo")), of("b", None)]);
+    assert_eq!((one.len(), one[0].contains("DAEMON")), (3, false), "{one:?}");
+}
+
+#[test]
 fn what_is_missing_of_this_host_is_told_with_the_command_that_mends_it() {
     let last = |here: Option<CalibrationSummary>| {
         let known = HostCalibrations { here, hosts: None };

@@ -17,6 +17,7 @@ pub trait CalibrationStore: Send + Sync {
     /// The calibrations of a host, the newest first, up to `most`.
     async fn calibrations(&self, host: &str, most: u32) -> Result<Vec<KeptCalibration>, StoreError>;
 
-    /// The newest calibration of each host that has made one since a moment, sorted by host.
+    /// The newest calibration of each host that has made one since a moment, and of each daemon where several run on it;
+    /// sorted by host and daemon.
     async fn newest_calibrations(&self, since: DateTime<Utc>) -> Result<Vec<KeptCalibration>, StoreError>;
 }

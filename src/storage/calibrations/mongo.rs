@@ -54,9 +54,13 @@ async fn newest(shared: &MongoContext, since: DateTime<Utc>) -> Result<Vec<KeptC
     let pipeline = [
         doc! { "$match": { "at": { "$gte": date(since) } } },
         doc! { "$sort": { "host": 1, "at": -1, "_id": -1 } },
-        doc! { "$group": { "_id": "$host", "newest": { "$first": "$$ROOT" } } },
+        // A field that is missing and null are one daemon: none.
+        doc! { "$group": {
+            "_id": { "host": "$host", "runner": { "$ifNull": ["$runner", null] } },
+            "newest": { "$first": "$$ROOT" },
+        } },
         doc! { "$replaceRoot": { "newRoot": "$newest" } },
-        doc! { "$sort": { "host": 1 } },
+        doc! { "$sort": { "host": 1, "runner": 1 } },
     ];
     found(shared.collection(&shared.names.calibrations).aggregate(pipeline).await?).await
 }

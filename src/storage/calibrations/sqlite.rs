@@ -36,11 +36,18 @@ impl CalibrationStore for SqliteStore {
 
     async fn newest_calibrations(&self, since: DateTime<Utc>) -> Result<Vec<KeptCalibration>, StoreError> {
         let since = since.timestamp_millis();
-        let sql = "SELECT doc FROM calibrations AS one WHERE at_ms >= ?1 AND NOT EXISTS (
+        // A document that is none has no daemon.
+        let daemon = |of: &str| format!("CASE WHEN json_valid({of}.doc) THEN {of}.doc ->> '$.runner' END");
+        let sql = format!(
+            "SELECT doc FROM calibrations AS one WHERE at_ms >= ?1 AND NOT EXISTS (
                 SELECT 1 FROM calibrations AS other
-                WHERE other.host = one.host AND (other.at_ms, other.id) > (one.at_ms, one.id)
-            ) ORDER BY host";
-        self.ask(move |connection| found(connection, sql, params![since])).await
+                WHERE other.host = one.host AND {} IS {} AND (other.at_ms, other.id) > (one.at_ms, one.id)
+            ) ORDER BY host, {}",
+            daemon("other"),
+            daemon("one"),
+            daemon("one")
+        );
+        self.ask(move |connection| found(connection, &sql, params![since])).await
     }
 }
 

@@ -22,6 +22,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "llmbench run openai:gpt-4o-mini -n 20 --quiet --fail-if 'ttft_p95>2s'",
                 "A gate for cron: exit status 1 where the model is too slow.",
             ),
+            (
+                "llmbench run openai:gpt-4o-mini -n 10 --fail-if 'ttft_p50>1.3x'",
+                "Exit status 1 where it is surely slower by more than 30 % than the stored runs of a week.",
+            ),
             ("llmbench run sim:steady -n 3 --csv - > runs.csv", "A line of CSV per run on standard output."),
             ("llmbench run openai:gpt-4o-mini -n 20 --paired", "What a new connection costs, from 20 pairs."),
         ],

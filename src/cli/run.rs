@@ -118,9 +118,16 @@ pub struct RunArgs {
     /// else manual]
     #[arg(long, value_name = "NAME", help_heading = "What comes out")]
     pub role: Option<String>,
-    /// Exit 1 if this holds for any model, for example 'ttft_p95>2s' or 'error_rate>5%' (repeatable)
+    /// Exit 1 if this holds for any model, for example 'ttft_p95>2s', 'error_rate>5%', or 'ttft_p50>1.3x', which compares
+    /// with stored runs (repeatable)
     #[arg(long = "fail-if", value_name = "CONDITION", help_heading = "What comes out")]
     pub fail_if: Vec<String>,
+    /// How far back the stored runs reach with which a condition such as 'ttft_p50>1.3x' compares: 3d or more, 2w [default: 7d]
+    #[arg(long, value_name = "TIME", value_parser = values::baseline, requires = "fail_if", help_heading = "What comes out")]
+    pub baseline: Option<Duration>,
+    /// Exit 0 where too little is stored to decide such a condition; what is missing is still told
+    #[arg(long, requires = "fail_if", help_heading = "What comes out")]
+    pub allow_undecided: bool,
 }
 
 /// Spread of the starts of an open loop.
@@ -165,4 +172,7 @@ never inside them. Nothing is ever retried inside the clock.
 
 --fail-if takes NAME_STATISTIC with min, mean, max, n or any percentile
 (ttft_p99.9>2s, tps_p50<30), and error_rate, failures, successes, suspects. A
-gate that finds nothing to look at trips too.";
+gate that finds nothing to look at trips too. A median takes a factor as well
+(ttft_p50>1.3x, tps_p50<0.8x): it is held against the stored runs of the same
+model, profile and connection, and trips where the whole 95 % interval of the
+ratio lies beyond the factor.";

@@ -25,6 +25,28 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `7d`, `2w` or `96h`: three days or more, at most a year.
+///
+/// # Errors
+/// A sentence with the accepted forms.
+pub fn baseline(text: &str) -> Result<Duration, String> {
+    const FORMS: &str = "write 7d, 2w or 96h";
+    let digits_end = text.find(|ch: char| !ch.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits_end);
+    let hours = match unit {
+        "h" => 1,
+        "d" => 24,
+        "w" => 7 * 24,
+        _ => return Err(FORMS.to_owned()),
+    };
+    let hours = number.parse::<u64>().ok().and_then(|number| number.checked_mul(hours));
+    match hours.ok_or_else(|| FORMS.to_owned())? {
+        hours @ 72..=8_760 => Ok(Duration::from_secs(hours * 3600)),
+        0..72 => Err("fewer than 3 days do not tell how much days differ".to_owned()),
+        _ => Err(format!("must be at most a year; {FORMS}")),
+    }
+}
+
 const FORMS: &str = "write 500ms, 30s, 2m or 1h";
 
 /// `5%` or `0.05`; 0 to 1 as a share.

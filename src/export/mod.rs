@@ -16,7 +16,7 @@ mod row;
 
 pub use columns::names;
 pub use encoder::{Encoder, ExportFormat, ExportTotals};
-pub use row::{fields, scalar};
+pub use row::{fields, scalar, words};
 
 use crate::storage::history::row_pages::RowSource;
 use serde_json::{Map, Value};

@@ -45,6 +45,14 @@ pub fn scalar(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(|value: &Value| !value.is_array() && !value.is_object())
 }
 
+/// The text of a field that is not blank.
+pub fn words(text: &str) -> Option<String> {
+    match scalar(text) {
+        Some(Value::String(words)) if !words.trim().is_empty() => Some(words),
+        _ => None,
+    }
+}
+
 /// Wraps the text of a row that is not a document in a document that keeps it as text.
 pub fn wrapped(text: &str) -> String {
     Value::Object([("doc".to_owned(), Value::from(text))].into_iter().collect()).to_string()

@@ -2,7 +2,7 @@
 //! times are RFC 3339 in UTC, unknown values are null and never missing. Keys are only ever added under one schema
 //! name.
 
-use super::pairs;
+use super::{gates, pairs};
 pub use crate::domain::timestamp::{instant, maybe_instant, time};
 use crate::measure::gate::GateResult;
 use crate::measure::metrics::{METRICS, Metric, MetricSection};
@@ -27,7 +27,7 @@ pub fn document(report: &Report, checked: &[GateResult]) -> Value {
         "load": report.load,
         "failed": report.failed(),
         "models": report.models.iter().map(model).collect::<Vec<_>>(),
-        "gates": checked.iter().map(gate).collect::<Vec<_>>(),
+        "gates": checked.iter().map(gates::document).collect::<Vec<_>>(),
     })
 }
 
@@ -89,28 +89,18 @@ pub(super) fn summary(summary: Option<&SummaryStats>) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn gate(checked: &GateResult) -> Value {
-    json!({
-        "gate": checked.gate.to_string(),
-        "provider": checked.model.provider,
-        "model": checked.model.model_id,
-        "verdict": checked.verdict.as_str(),
-        "observed": checked.verdict.observed(),
-        "threshold": checked.gate.threshold(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::measure::gate::check_all;
+    use crate::measure::gate::history::GateHistory;
     use crate::measure::testing;
     use crate::output::schema_check::violations;
 
     fn sample() -> Value {
         let gates = ["ttft_p95>2s", "error_rate>5%", "ttfrt_p50>1s"].map(|text| text.parse().unwrap());
         let report = testing::report();
-        document(&report, &check_all(&gates, &report))
+        document(&report, &check_all(&gates, &report, &GateHistory::default()))
     }
 
     fn schema() -> Value {

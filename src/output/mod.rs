@@ -15,6 +15,7 @@ pub mod dry_run;
 pub mod error_details;
 pub mod errors;
 pub mod failures;
+pub mod gates;
 pub mod ingest_keys;
 pub mod json;
 mod keys;

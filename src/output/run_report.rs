@@ -3,11 +3,9 @@
 
 use super::side_by_side::{self, Sort};
 use super::view::ReportView;
-use super::{chart, failures, pairs, table, text, units};
-use crate::measure::gate::{GateResult, GateSubject, GateVerdict};
-use crate::measure::metrics::Unit;
+use super::{chart, failures, gates, pairs, table, text, units};
+use crate::measure::gate::GateResult;
 use crate::measure::report::{LoadReport, Report, RequestedConnection};
-use crate::measure::stats::Statistic;
 use chrono::{DateTime, FixedOffset, Utc};
 
 /// The whole report, ending in a line break.
@@ -25,7 +23,7 @@ pub fn report(report: &Report, checked: &[GateResult], sort: Sort, view: &Report
         titled("Cold and warm, in pairs", pair_lines(report, view)),
         titled("Distributions", chart::lines(&report.models, view)),
         titled("Failures", failures::lines(&report.models, view)),
-        titled("Gates", gates(checked, view)),
+        titled("Gates", gates::lines(checked, view)),
     ];
     let shown = parts.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
@@ -91,32 +89,4 @@ fn load(load: &LoadReport, unit: &str, unicode: bool) -> Option<String> {
     }
     words.extend(load.stopped_early.iter().map(|why| format!("stopped early: {}", text::one_line(why))));
     (!words.is_empty()).then(|| words.join("; "))
-}
-
-/// One wrapped line per gate and model; used on stderr too when stdout holds JSON.
-pub fn gates(checked: &[GateResult], view: &ReportView) -> Vec<String> {
-    checked.iter().flat_map(|one| gate_lines(one, view)).collect()
-}
-
-fn gate_lines(checked: &GateResult, view: &ReportView) -> Vec<String> {
-    let GateResult { gate, model, verdict } = checked;
-    let observed = |value| observed(gate.subject(), value, view.terminal.unicode);
-    let said = match verdict {
-        GateVerdict::Passed(value) => format!("passed ({})", observed(*value)),
-        GateVerdict::Tripped(value) => format!("TRIPPED ({})", observed(*value)),
-        GateVerdict::NoData => "TRIPPED (no data: it could not look)".to_owned(),
-    };
-    let line = format!("{gate} on {}: {said}", text::escape(&model.to_string()));
-    let paint = view.paint();
-    let lines = text::wrap(&line, view.terminal.width, 2);
-    lines.iter().map(|line| if verdict.trips() { paint.bad(line) } else { paint.good(line) }).collect()
-}
-
-fn observed(subject: GateSubject, value: f64, unicode: bool) -> String {
-    match (subject.metric(), subject) {
-        (Some((_, Statistic::Count)), _) => units::count(value),
-        (Some((metric, _)), _) => units::phrase(metric.unit, value, unicode),
-        (None, GateSubject::ErrorRate) => units::share(value),
-        (None, _) => units::phrase(Unit::Count, value, unicode),
-    }
 }

@@ -6,6 +6,7 @@ use super::terminal::{Terminal, TerminalEnv};
 use super::text;
 use super::view::ReportView;
 use crate::measure::gate::check_all;
+use crate::measure::gate::history::GateHistory;
 use crate::measure::report::Report;
 use crate::measure::testing;
 use chrono::FixedOffset;
@@ -20,7 +21,7 @@ pub(super) fn view(columns: usize, colour: bool, verbose: bool) -> ReportView {
 fn shown(view: &ReportView) -> String {
     let gates = ["ttft_p95>2s", "error_rate>50%", "ttfrt_p50>1s"].map(|text| text.parse().unwrap());
     let report = testing::report();
-    run_report::report(&report, &check_all(&gates, &report), Sort::Ttft, view)
+    run_report::report(&report, &check_all(&gates, &report, &GateHistory::default()), Sort::Ttft, view)
 }
 
 pub(super) fn assert_picture(name: &str, picture: &str) {

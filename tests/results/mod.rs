@@ -1,6 +1,6 @@
 //! `llmbench results export` and `llmbench results compare` through the binary, on both stores.
 
-mod bulk;
+pub mod bulk;
 mod compare;
 mod endings;
 mod export;

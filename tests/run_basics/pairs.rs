@@ -67,6 +67,14 @@ fn what_connecting_costs_is_measured() {
             "figures are the cold halves'"
         );
     }
+    let gates = ["--json", "--fail-if", "ttft_difference_p50>100ms", "--fail-if", "ttft_difference_p50>60s"];
+    let gated = asked(&gates);
+    let document: Value = serde_json::from_str(&gated.out).unwrap_or_else(|_| panic!("{gated:?}"));
+    let verdicts: Vec<&Value> =
+        document["gates"].as_array().unwrap().iter().map(|gate| &gate["verdict"]).collect();
+    let known = document["models"][0]["pairs"]["n"].as_u64() > Some(0);
+    let expected = if known { ["tripped", "passed"] } else { ["no_data", "no_data"] };
+    assert_eq!((gated.code, verdicts), (1, expected.map(Value::from).iter().collect()), "{gated:?}");
     for row in home.rows("runs") {
         let (cold, connect) = (row["connection"] == "cold", row["connect_seconds"].as_f64());
         assert_eq!(connect.map(|seconds| seconds >= COST), cold.then_some(true), "{row:?}");

@@ -5,7 +5,7 @@ use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
 use crate::domain::pair::COUNTERPART;
 use crate::domain::{FailureKind, ModelRef};
-use crate::export::{fields, scalar};
+use crate::export::{fields, scalar, words};
 use crate::measure::block_comparison::{SeriesSamples, TimedSample, slot};
 use crate::measure::compare::{FIGURES, RunStratum};
 use crate::measure::failure_shares::{AttemptCount, AttemptsBySlot};
@@ -13,7 +13,6 @@ use crate::storage::Store;
 use crate::storage::history::RunSeries;
 use crate::storage::history::row_pages::{RowQuery, RowSource};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
 const FIELDS: &[&str] = &[
@@ -260,13 +259,6 @@ impl ComparedRow {
             Some("published") | None => RunSeries::Published,
             Some(_) => RunSeries::Probe,
         }
-    }
-}
-
-fn words(text: &str) -> Option<String> {
-    match scalar(text) {
-        Some(Value::String(words)) if !words.trim().is_empty() => Some(words),
-        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! and answers with its exit status.
 
 pub(super) mod access;
+mod baseline;
 mod estimate;
 mod lanes;
 mod outcome_target;
@@ -20,6 +21,7 @@ use crate::commands::interrupt::Interrupt;
 use crate::measure::Gate;
 use crate::measure::clock_thread::ClockThread;
 use crate::measure::decode_thread::DecodeThread;
+use crate::measure::gate::GateSubject;
 use crate::measure::measurer::Measurer;
 use crate::output::progress::Progress;
 use crate::wire::fd_table;
@@ -36,10 +38,11 @@ use std::sync::Arc;
 pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandError> {
     args.models.splice(0..0, std::mem::take(&mut args.named));
     let csv_to_stdout = writes_csv_to_stdout(&args)?;
-    let gates = gates(&args.fail_if)?;
+    let gates = gates(&args)?;
     // Must come before the first thread: see there.
     fd_table::make_room();
     let asked = request_options::settle(&args, &context)?;
+    baseline::check(&args, &gates, &asked, &context)?;
     let load = request_options::load(&args);
     let place = if args.no_store { None } else { Some(StoreOrBridge::open(&args, &context).await?) };
     let fallback_store = match &place {
@@ -53,6 +56,7 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
     if args.all && !estimate::agreed(&args, &context, place.as_ref(), &models, &asked.profile, &load).await? {
         return Ok(Exit::Yes);
     }
+    let history = baseline::read(&args, &gates, place.as_ref(), subjects, &asked, &load).await?;
     let measurer = measurer(&context, &settled.secrets)?;
     // Until here nothing can be lost, and a signal ends the process in the default way.
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
@@ -72,18 +76,24 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
         asked,
         load,
         gates,
+        history,
+        allow_undecided: args.allow_undecided,
         interrupted: interrupt.stop.is_cancelled(),
-        view: report::ReportOptions {
-            json: args.json,
-            lines: args.ndjson || csv_to_stdout,
-            sort: args.sort.into(),
-            quiet: args.quiet,
-            verbose: args.verbose,
-        },
+        view: report_options(&args, csv_to_stdout),
         terminal: context.terminal,
         store: place.map(|place| place.sink().describe()),
         proxies: report::UnusedProxies::of(&context.settings),
     })
+}
+
+fn report_options(args: &RunArgs, csv_to_stdout: bool) -> report::ReportOptions {
+    report::ReportOptions {
+        json: args.json,
+        lines: args.ndjson || csv_to_stdout,
+        sort: args.sort.into(),
+        quiet: args.quiet,
+        verbose: args.verbose,
+    }
 }
 
 /// True if standard output carries CSV rows.
@@ -112,12 +122,24 @@ async fn fallback_store(
     Ok(StoreWithFallback { store, undelivered })
 }
 
-fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {
+/// The conditions of `--fail-if`.
+///
+/// # Errors
+/// Status 2 for one that cannot be read, and for the difference within pairs where none are made.
+fn gates(args: &RunArgs) -> Result<Vec<Gate>, CommandError> {
     let parse = |text: &String| {
-        text.parse::<Gate>()
-            .map_err(|error| CommandError::usage(format!("--fail-if '{}': {error}", text.escape_debug())))
+        let gate: Gate = text
+            .parse()
+            .map_err(|error| CommandError::usage(format!("--fail-if '{}': {error}", text.escape_debug())))?;
+        match gate.subject() {
+            GateSubject::PairDifference(_) if !args.paired => {
+                Err(CommandError::usage(format!("--fail-if '{gate}' is about pairs, and none are made"))
+                    .hint("add --paired: a cold and a warm request each"))
+            }
+            _ => Ok(gate),
+        }
     };
-    conditions.iter().map(parse).collect()
+    args.fail_if.iter().map(parse).collect()
 }
 
 /// The threads that measure and decode, and a redactor that knows these secrets besides those of the settings.

@@ -6,13 +6,14 @@ use crate::cli::run::SortArg;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::Run;
 use crate::domain::failure::FailureStage;
+use crate::measure::gate::history::GateHistory;
 use crate::measure::gate::{GateResult, check_all};
 use crate::measure::load::{LoadOutcome, LoadSpec};
 use crate::measure::report::{LoadReport, Report, RunParameters};
 use crate::measure::{Gate, ModelReport};
 use crate::output::side_by_side::Sort;
 use crate::output::terminal::Terminal;
-use crate::output::{ReportView, run_details, run_report};
+use crate::output::{ReportView, gates, run_details, run_report};
 use crate::output::{json, print, units};
 use crate::settings::Settings;
 use chrono::{DateTime, Utc};
@@ -65,6 +66,10 @@ pub struct FinishedRun {
     pub asked: RequestOptions,
     pub load: LoadSpec,
     pub gates: Vec<Gate>,
+    /// What is stored of the models, for gates that compare with it.
+    pub history: GateHistory,
+    /// True if a gate that is not decided does not fail the run.
+    pub allow_undecided: bool,
     /// True if a signal ended it.
     pub interrupted: bool,
     pub view: ReportOptions,
@@ -128,7 +133,7 @@ pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
         load: load(&ended.load, &ended.tallies, &delivery, ended.planned),
         models,
     };
-    let checked = check_all(&ended.gates, &report);
+    let checked = check_all(&ended.gates, &report, &ended.history);
     show(&report, &checked, last.as_deref(), ended.view, ended.terminal)?;
     if let Some(sentence) = ended.proxies.sentence(&report.models) {
         print::note(&sentence);
@@ -140,7 +145,7 @@ pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
     }
     Ok(status(
         &report.models,
-        &checked,
+        checked.iter().any(|checked| checked.verdict.fails(!ended.allow_undecided)),
         delivery.failed,
         ended_by(&delivery, ended.interrupted),
         delivery.waiting.len() as u64 + delivery.lost,
@@ -205,9 +210,9 @@ fn show(
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
     if text.is_empty() || wanted.json {
         // Without the table, an exit status would explain nothing: neither a gate that tripped nor a run that failed.
-        let tripped: Vec<GateResult> =
-            checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
-        run_report::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
+        let told: Vec<GateResult> =
+            checked.iter().filter(|checked| checked.verdict.fails(true)).cloned().collect();
+        gates::lines(&told, &plain).iter().for_each(|line| print::note(line));
     }
     if wanted.quiet && !wanted.json && !wanted.lines {
         run_report::failures(report, &plain).iter().for_each(|line| print::note(line));
@@ -250,19 +255,18 @@ fn report_delivery(delivery: &DeliverySummary, quiet: bool) {
 
 fn status(
     models: &[ModelReport],
-    checked: &[GateResult],
+    gate_failed: bool,
     failed: u64,
     ended_by: RunEndCause,
     unstored: u64,
 ) -> Exit {
     // A model without a success is a failure only if the run was not ended early.
     let nothing = ended_by == RunEndCause::Plan && models.iter().any(|model| model.successes == 0);
-    let tripped = checked.iter().any(|checked| checked.verdict.trips());
     if ended_by == RunEndCause::Signal {
         Exit::Interrupted
     } else if unstored > 0 {
         Exit::NotStored
-    } else if tripped || failed > 0 || nothing {
+    } else if gate_failed || failed > 0 || nothing {
         Exit::No
     } else {
         Exit::Yes

@@ -20,7 +20,7 @@ const MANUAL: &str = "manual";
 /// Requests in flight of an open loop without `--concurrency`.
 const OPEN_LOOP_PLACES: usize = 1000;
 /// The id of a request that matches no profile.
-const CUSTOM_PROFILE: &str = "custom";
+pub(super) const CUSTOM_PROFILE: &str = "custom";
 /// Tokens per second that any model is expected to reach: sizes the deadline of long answers.
 const SLOWEST_PACE: f64 = 8.0;
 

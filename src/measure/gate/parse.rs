@@ -1,6 +1,7 @@
 //! Parses gates, and words the messages for mistakes in them.
 
-use super::{COMPARISONS, COUNTS, Gate, GateSubject};
+use super::stored_metrics::{STORED_METRICS, stored_field};
+use super::{COMPARISONS, COUNTS, Gate, GateSubject, PAIR_DIFFERENCE};
 use crate::measure::metrics::{METRICS, Unit, position};
 use crate::measure::stats::Statistic;
 use std::str::FromStr;
@@ -59,6 +60,13 @@ pub enum GateError {
         /// The number as written.
         number: String,
     },
+    /// A factor of a subject for which stored runs have none.
+    #[error("{}", factor_wanted(.subject, .median.as_deref()))]
+    NoFactor {
+        subject: String,
+        /// The same metric's median, if stored runs have that metric.
+        median: Option<String>,
+    },
     /// A unit that does not fit the subject.
     #[error("`{subject}` is not measured in `{unit}`: {expected}")]
     BadUnit {
@@ -71,7 +79,8 @@ pub enum GateError {
 
 fn suggestion(nearest: &[String]) -> String {
     if nearest.is_empty() {
-        let keys: Vec<&str> = METRICS.iter().map(|m| m.key).chain(COUNTS.map(|c| c.0)).collect();
+        let keys: Vec<&str> =
+            METRICS.iter().map(|m| m.key).chain([PAIR_DIFFERENCE]).chain(COUNTS.map(|c| c.0)).collect();
         return format!("; there are {}", keys.join(", "));
     }
     format!(": did you mean {}?", nearest.join(" or "))
@@ -85,6 +94,21 @@ fn statistic_wanted(metric: &str, name: &str) -> String {
     format!("`{metric}` has no statistic `{name}`: there are {names}")
 }
 
+fn factor_wanted(subject: &str, median: Option<&str>) -> String {
+    match median {
+        Some(median) => format!(
+            "`{subject}` cannot be compared with stored runs, whose medians alone can: write {median} with a factor above 0"
+        ),
+        None => {
+            let names: Vec<String> = STORED_METRICS.iter().map(|(key, _)| format!("{key}_p50")).collect();
+            format!("`{subject}` cannot be compared with stored runs: these can: {}", names.join(", "))
+        }
+    }
+}
+
+/// The sign behind a factor of what is stored.
+const FACTOR: &str = "x";
+
 impl FromStr for Gate {
     type Err = GateError;
 
@@ -95,8 +119,13 @@ impl FromStr for Gate {
         let signs = COMPARISONS.iter().find_map(|(sign, is)| Some((rest.strip_prefix(sign)?, *is)));
         let (written, comparison) = signs.ok_or_else(none)?;
         let subject = parse_subject(name.trim())?;
+        if let Some(number) = written.trim().strip_suffix(FACTOR) {
+            let number = parse_factor(subject, number.trim_end(), written.trim())?;
+            let (unit, threshold) = (FACTOR, number);
+            return Ok(Self { subject, comparison, number, unit, threshold, against_history: true });
+        }
         let (number, unit, threshold) = parse_threshold(subject, written.trim())?;
-        Ok(Self { subject, comparison, number, unit, threshold })
+        Ok(Self { subject, comparison, number, unit, threshold, against_history: false })
     }
 }
 
@@ -106,15 +135,16 @@ fn parse_subject(name: &str) -> Result<GateSubject, GateError> {
     }
     let missing =
         |metric: &str, name: &str| GateError::UnknownStatistic { metric: metric.into(), name: name.into() };
-    if position(name).is_some() {
+    if position(name).is_some() || name == PAIR_DIFFERENCE {
         return Err(missing(name, ""));
     }
     let (key, statistic) = name.rsplit_once('_').unwrap_or((name, ""));
-    let Some(place) = position(key) else {
+    let place = position(key);
+    if place.is_none() && key != PAIR_DIFFERENCE {
         return Err(GateError::UnknownMetric { name: name.to_owned(), nearest: nearest(name) });
-    };
+    }
     let statistic = Statistic::parse(statistic).ok_or_else(|| missing(key, statistic))?;
-    Ok(GateSubject::Figure(place, statistic))
+    Ok(place.map_or(GateSubject::PairDifference(statistic), |place| GateSubject::Figure(place, statistic)))
 }
 
 /// Up to three names similar to `name`: counts as a whole, metrics by the part before the statistic.
@@ -124,11 +154,24 @@ fn nearest(name: &str) -> Vec<String> {
         _ => (name, "p95"),
     };
     let counts = COUNTS.iter().map(|(known, _)| (strsim::jaro_winkler(name, known), (*known).to_owned()));
-    let metrics =
-        METRICS.iter().map(|m| (strsim::jaro_winkler(key, m.key), format!("{}_{statistic}", m.key)));
+    let keys = METRICS.iter().map(|m| m.key).chain([PAIR_DIFFERENCE]);
+    let metrics = keys.map(|known| (strsim::jaro_winkler(key, known), format!("{known}_{statistic}")));
     let mut scored: Vec<(f64, String)> = counts.chain(metrics).filter(|(score, _)| *score > 0.75).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+/// A factor above 0. `written` has the sign behind it.
+fn parse_factor(subject: GateSubject, number: &str, written: &str) -> Result<f64, GateError> {
+    let stored = subject.metric().filter(|(metric, _)| stored_field(metric.key).is_some());
+    let median = stored.map(|(metric, _)| format!("{}_p50", metric.key));
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let found = number.parse().ok().filter(|number: &f64| plain && number.is_finite());
+    let found = found.ok_or_else(|| GateError::BadNumber(written.to_owned()))?;
+    match stored {
+        Some((_, Statistic::Percentile(50.0))) if found > 0.0 => Ok(found),
+        _ => Err(GateError::NoFactor { subject: subject.to_string(), median }),
+    }
 }
 
 fn parse_threshold(subject: GateSubject, written: &str) -> Result<(f64, &'static str, f64), GateError> {
@@ -164,6 +207,8 @@ impl GateSubject {
             | GateSubject::Failures
             | GateSubject::Successes
             | GateSubject::Suspects => (Quantity::Number, "write a plain number"),
+            GateSubject::PairDifference(Statistic::Count) => (Quantity::Number, "write a plain number"),
+            GateSubject::PairDifference(_) => (Quantity::Time, "write s, ms or us"),
             GateSubject::ErrorRate => (Quantity::Share, "write 5% or 0.05"),
             GateSubject::Figure(place, _) => match METRICS[place].unit {
                 Unit::Seconds => (Quantity::Time, "write s, ms or us"),

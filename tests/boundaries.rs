@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// A name, and the places under `src/` where it may appear: how a path begins, `*` for one folder.
 const CRATES: &[(&str, &[&str])] = &[
     ("clap::", &["cli/", "main.rs"]),
+    ("clap_mangen::", &["cli/man_pages.rs"]),
     ("mongodb::", &["storage/mongo/", "storage/*/mongo", "storage/store_url.rs"]),
     ("rusqlite::", &["storage/sqlite/", "storage/*/sqlite", "outbox/"]),
     ("aws_config::", &["providers/aws.rs", "providers/bedrock.rs"]),

@@ -1,64 +1,19 @@
 //! Man pages are committed, rendered from the command definition, and so are the tables of a row's fields in docs/output.md:
 //! these tests fail when they are stale and rewrite them under `BLESS=1`.
 
+use crate::support::Home;
 use crate::support::markdown::{document, section, words};
 use clap::{CommandFactory, Parser};
-use llmbench::cli::{Cli, EXIT_STATUS, examples};
+use llmbench::cli::man_pages::man_pages;
+use llmbench::cli::{Cli, examples};
 use llmbench::domain::row_fields::{self, RowField};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The pages of a command and of everything below it.
-fn pages(command: &clap::Command, name: &str, pages: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    let mut page = Vec::new();
-    // clap wants a name that lives as long as the program.
-    let static_name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    let named = command.clone().name(static_name).display_name(static_name).version(None::<&'static str>);
-    let named = named.long_version(None::<&'static str>);
-    // No date and no version: a release does not rewrite every page.
-    clap_mangen::Man::new(named).date("").source("llmbench").render(&mut page).unwrap();
-    page.extend(below_the_options(command, name).into_bytes());
-    pages.insert(PathBuf::from(format!("man/{name}.1")), page);
-    for below in command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set())
-    {
-        self::pages(below, &format!("{name}-{}", below.get_name()), pages);
-    }
-}
-
-/// The sections that clap does not know: examples, exit statuses, other pages.
-fn below_the_options(command: &clap::Command, name: &str) -> String {
-    // Hyphens of commands are hyphens for whoever copies them.
-    let roff = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
-    let mut sections = String::new();
-    let examples =
-        examples::of(name.trim_start_matches("llmbench").trim_start_matches('-').replace('-', " ").as_str());
-    if !examples.is_empty() {
-        sections.push_str(".SH EXAMPLES\n");
-    }
-    for (typed, does) in examples {
-        sections.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", roff(typed), roff(does)));
-    }
-    // The first page has them from its help.
-    if name != "llmbench" {
-        sections.push_str(".SH \"EXIT STATUS\"\n.nf\n");
-        EXIT_STATUS.lines().skip(1).for_each(|line| sections.push_str(&format!("{}\n", roff(line))));
-        sections.push_str(".fi\n");
-    }
-    let below = command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set());
-    let mut others: Vec<String> =
-        name.rsplit_once('-').map(|(above, _)| above.to_owned()).into_iter().collect();
-    others.extend(below.map(|below| format!("{name}-{}", below.get_name())));
-    let others: Vec<String> = others.iter().map(|other| format!("\\fB{}\\fR(1)", roff(other))).collect();
-    sections + &format!(".SH \"SEE ALSO\"\n{}\n", others.join(", "))
-}
-
 fn rendered() -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut command = Cli::command();
-    command.build();
-    pages(&command, "llmbench", &mut files);
-    files
+    let pages = man_pages().unwrap();
+    pages.into_iter().map(|(name, page)| (PathBuf::from(format!("man/{name}.1")), page)).collect()
 }
 
 fn committed(root: &Path) -> Vec<PathBuf> {
@@ -91,6 +46,63 @@ fn man_pages_are_fresh() {
         }
     }
     assert!(bless || stale.is_empty(), "stale: {stale:?}; rewrite them with BLESS=1 cargo test generated");
+}
+
+#[test]
+fn the_program_writes_the_pages_that_are_committed() {
+    let home = Home::new();
+    let said = home.ran(&["man", "pages/here"]);
+    assert_eq!((said.code, said.out.as_str()), (0, ""), "{said:?}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = committed(root);
+    assert!(pages.len() > 50 && said.err.contains(&format!("{} pages", pages.len())), "{said:?}");
+    for page in &pages {
+        let written = fs::read(home.path().join("pages/here").join(page.file_name().unwrap())).unwrap();
+        assert!(written == fs::read(root.join(page)).unwrap(), "{}", page.display());
+    }
+    assert_eq!(fs::read_dir(home.path().join("pages/here")).unwrap().count(), pages.len());
+    // A second time over the first: an update.
+    assert_eq!(home.ran(&["man", "pages/here"]).code, 0);
+}
+
+#[test]
+fn one_page_goes_to_standard_output() {
+    let home = Home::new();
+    for (arguments, file) in [
+        (&["man"][..], "man/llmbench.1"),
+        (&["man", "--page", "models add"], "man/llmbench-models-add.1"),
+        (&["man", "--page", "llmbench-run"], "man/llmbench-run.1"),
+    ] {
+        let said = home.ran(arguments);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
+        assert!(said.out == document(file), "{arguments:?} is not {file}");
+    }
+    let wrong = home.ran(&["man", "--page", "model add"]);
+    assert!(wrong.code == 2 && wrong.err.contains("did you mean llmbench-models-add?"), "{wrong:?}");
+    let both = home.ran(&["man", "there", "--page", "run"]);
+    assert!(both.code == 2 && both.err.contains("cannot be used with"), "{both:?}");
+}
+
+#[test]
+fn a_directory_that_takes_no_pages_is_named() {
+    let home = Home::new();
+    fs::write(home.path().join("file"), "").unwrap();
+    let said = home.ran(&["man", "file/pages"]);
+    assert!(said.code == 1 && said.err.contains("file/pages cannot be written"), "{said:?}");
+}
+
+#[test]
+fn the_program_prints_the_completions_that_are_committed() {
+    let home = Home::new();
+    for (shell, file) in [("bash", "llmbench.bash"), ("zsh", "_llmbench"), ("fish", "llmbench.fish")] {
+        let said = home.ran(&["completions", shell]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{shell}");
+        assert!(said.out == document(&format!("completions/{file}")), "{shell}");
+    }
+    let wrong = home.ran(&["completions", "tcsh"]);
+    assert!(wrong.code == 2 && wrong.err.contains("bash, zsh, fish"), "{wrong:?}");
+    assert_eq!(home.ran(&["completions"]).code, 2);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "neither reads or makes anything");
 }
 
 /// A table in Markdown whose columns are aligned in the source as well.

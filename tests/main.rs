@@ -19,6 +19,7 @@ mod generated;
 mod http_client;
 mod ingest;
 mod ingest_keys;
+mod init;
 mod llama;
 mod models;
 mod newcomer;

@@ -37,6 +37,7 @@ pub enum CompletionSource {
 const NAMES: &[(Option<&str>, &str, CompletionSource)] = &[
     (Some("add"), "models", CompletionSource::Listed),
     (Some("run"), "models", CompletionSource::Measurable),
+    (Some("init"), "models", CompletionSource::Measurable),
     (Some("run"), "named", CompletionSource::Measurable),
     (None, "models", CompletionSource::Models),
     (None, "model", CompletionSource::Models),
@@ -217,7 +218,8 @@ impl<'a> ParsedPrefix<'a> {
             return CompletionKind::Names(*names);
         }
         let value = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
-        if value.as_deref() == Some("FILE") { CompletionKind::Files } else { CompletionKind::Nothing }
+        let is_path = matches!(value.as_deref(), Some("FILE" | "DIR"));
+        if is_path { CompletionKind::Files } else { CompletionKind::Nothing }
     }
 
     fn flags(&self) -> CompletionKind {

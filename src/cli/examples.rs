@@ -31,6 +31,25 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("calibrate", &[("llmbench calibrate --short", "Whether this host may publish, in ten seconds.")]),
+    (
+        "init",
+        &[
+            ("llmbench init", "Asks where results go and whom to measure, at a terminal."),
+            (
+                "llmbench init --model openai:gpt-4o-mini --yes",
+                "The same without a question: one model, asked once.",
+            ),
+            (
+                "llmbench init --base-url cellar=http://127.0.0.1:8000/v1 --model cellar:my-model",
+                "A server of one's own with OpenAI's API.",
+            ),
+        ],
+    ),
+    ("man", &[("llmbench man ~/.local/share/man/man1", "Installs the pages for this user.")]),
+    (
+        "completions",
+        &[("llmbench completions zsh > ~/.zfunc/_llmbench", "Completions of zsh for this user.")],
+    ),
     ("config show", &[("llmbench config show --json", "Every setting with its source, for programs.")]),
     ("config path", &[("llmbench config path", "The configuration file that is read.")]),
     ("doctor", &[("llmbench doctor -v --offline", "Every check that asks no provider.")]),

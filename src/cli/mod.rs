@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod catalog;
 pub mod complete;
+pub mod completions;
 pub mod config;
 pub mod daemon;
 pub mod db;
@@ -11,6 +12,9 @@ pub mod errors;
 pub mod examples;
 pub mod ingest;
 pub mod ingest_key;
+pub mod init;
+pub mod man;
+pub mod man_pages;
 pub mod models;
 pub mod outbox;
 pub mod results;
@@ -24,7 +28,7 @@ use std::path::PathBuf;
 
 /// Measures the speed of cloud LLM APIs: time to first token, inter-token latency, tokens per second
 ///
-/// Try it with nothing set up: llmbench run --model sim:steady
+/// Try it with nothing set up: llmbench run --model sim:steady. Set it up: llmbench init
 #[derive(Debug, Parser)]
 #[command(name = "llmbench", version, long_version = LONG_VERSION, propagate_version = true)]
 #[command(arg_required_else_help = true, disable_help_flag = true, disable_version_flag = true)]
@@ -73,7 +77,7 @@ Exit status:
 const GLOBAL: &str = "Everywhere";
 
 /// Flags that every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
     /// Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user's configuration directory]
     #[arg(long, value_name = "FILE", global = true, help_heading = GLOBAL)]
@@ -101,6 +105,8 @@ pub enum CliCommand {
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes
     Db(db::DbArgs),
+    /// Set up: write the configuration, and ask one model of each provider
+    Init(init::InitArgs),
     /// The settings as they are in force, each with its source
     Config(config::ConfigArgs),
     /// Look whether everything is in order, and say how to mend what is not
@@ -115,6 +121,10 @@ pub enum CliCommand {
     Results(results::ResultsArgs),
     /// State of the measuring: problems first, then every provider, daemons and lanes
     Status(status::StatusArgs),
+    /// The script that makes a shell complete commands, flags and names
+    Completions(completions::CompletionsArgs),
+    /// The man pages: all of them into a directory, or one on standard output
+    Man(man::ManArgs),
     /// Words that may stand at the cursor; the completions of shells ask
     #[command(name = "__complete", hide = true)]
     Complete(complete::CompleteArgs),

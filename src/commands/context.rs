@@ -10,7 +10,7 @@ use crate::http::HttpClient;
 use crate::outbox::undelivered::UndeliveredDir;
 use crate::output::terminal::{Terminal, TerminalEnv};
 use crate::output::{ReportView, print};
-use crate::settings::{Env, FlagOverrides, Settings, resolve};
+use crate::settings::{Env, FlagOverrides, Settings, resolve, resolve_without_file};
 use crate::storage::{CollectionNames, Store, StoreError, StoreLocation, create_private_dir, open};
 use crate::wire::tls::client_config;
 use std::path::PathBuf;
@@ -33,6 +33,17 @@ impl Context {
         let overrides =
             FlagOverrides { config: global.config, store: global.store.map(Secret::new), ..overrides };
         let settings = resolve(&overrides, env).map_err(CommandError::usage)?;
+        Ok(Self { settings, terminal })
+    }
+
+    /// The same as if there were no configuration file, for the command that writes it.
+    ///
+    /// # Errors
+    /// As in [`Context::new`].
+    pub fn without_file(store: Option<&str>, env: Env) -> Result<Self, CommandError> {
+        let terminal = Terminal::detect(TerminalEnv::read(|name| env.get(name).map(str::to_owned)));
+        let overrides = FlagOverrides { store: store.map(Secret::new), ..FlagOverrides::default() };
+        let settings = resolve_without_file(&overrides, env).map_err(CommandError::usage)?;
         Ok(Self { settings, terminal })
     }
 

@@ -5,6 +5,7 @@ pub mod bridge;
 pub mod calibrate;
 pub mod catalog;
 pub mod complete;
+pub mod completions;
 pub mod config;
 pub mod context;
 pub mod daemon;
@@ -15,8 +16,10 @@ pub mod exit;
 pub mod hardening;
 pub mod ingest;
 pub mod ingest_key;
+pub mod init;
 pub mod interrupt;
 mod list_limit;
+pub mod man;
 pub mod models;
 pub mod notices;
 pub mod outbox;
@@ -48,7 +51,7 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
 
 async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
     let Cli { command, global, .. } = cli;
-    let context = |overrides| Context::new(global, overrides, env.clone());
+    let context = |overrides| Context::new(global.clone(), overrides, env.clone());
     let plain = FlagOverrides::default;
     match command {
         CliCommand::Run(args) => {
@@ -76,6 +79,11 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         CliCommand::Config(args) => config::run(&args, &context(plain())?),
         CliCommand::Doctor(args) => doctor::run(args, context(plain())?).await,
         CliCommand::Db(args) => db::run(args, context(plain())?).await,
+        // Reads no configuration: it writes one.
+        CliCommand::Init(args) => init::run(&args, &global, env.clone()).await,
+        // These two need neither a configuration nor a store.
+        CliCommand::Completions(args) => completions::run(&args),
+        CliCommand::Man(args) => man::run(&args),
         // Opens its own needs, and stays silent if that fails.
         CliCommand::Complete(args) => Ok(complete::run(args, env.clone()).await),
         // Needs neither a configuration nor a store.

@@ -14,6 +14,14 @@ pub async fn ask_about(question: String, stop: &CancellationToken) -> Result<boo
     asked(stop, move || prompt::confirm(&question)).await
 }
 
+/// Asks for a line of text, which may be empty.
+///
+/// # Errors
+/// As in [`ask_about`].
+pub async fn ask_line(question: String, stop: &CancellationToken) -> Result<String, CommandError> {
+    asked(stop, move || prompt::ask_line(&question)).await
+}
+
 /// Asks for one choice; `None` if the user wants none.
 ///
 /// # Errors

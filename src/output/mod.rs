@@ -17,6 +17,7 @@ pub mod errors;
 pub mod failures;
 pub mod gates;
 pub mod ingest_keys;
+pub mod init;
 pub mod json;
 mod keys;
 pub mod lifecycle;

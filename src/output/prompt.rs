@@ -43,6 +43,25 @@ pub fn confirm(question: &str) -> io::Result<bool> {
     }
 }
 
+/// Asks for a line of text; the answer comes without white space around it and may be empty.
+///
+/// # Errors
+/// [`io::ErrorKind::Interrupted`] after Ctrl-C or at the end of the input, or the terminal's error.
+pub fn ask_line(question: &str) -> io::Result<String> {
+    let _asking = PromptGuard::begin(|during| {
+        during.local_modes.remove(LocalModes::ISIG);
+        during.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
+    })?;
+    let terminal = Term::stderr();
+    terminal.write_str(&format!("{} ", text::one_line(question)))?;
+    let line = line()?;
+    if line.is_empty() || line.last() == Some(&CTRL_C) {
+        terminal.write_line("")?;
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    Ok(String::from_utf8_lossy(&line).trim().to_owned())
+}
+
 /// Reads one line from the terminal, which delivers whole lines. Does not use `io::stdin`, which would buffer what
 /// follows. The rest of an extremely long line is read as the next line.
 fn line() -> io::Result<Vec<u8>> {

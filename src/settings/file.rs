@@ -185,6 +185,12 @@ pub fn locate(flag: Option<&Path>, env: &Env) -> Option<Sourced<PathBuf>> {
     own.exists().then(|| Sourced::new(own, Source::Default))
 }
 
+/// The path at which a new file would be read: the flag's, else the variable's, else the user's own; `None` without a home
+/// directory.
+pub fn destination(flag: Option<&Path>, env: &Env) -> Option<PathBuf> {
+    flag.map(Path::to_owned).or_else(|| env.get(LLMBENCH_CONFIG).map(PathBuf::from)).or_else(usual)
+}
+
 /// The path of the user's own file, which need not exist; `None` without a home directory.
 pub fn usual() -> Option<PathBuf> {
     Some(directories::ProjectDirs::from("", "", "llmbench")?.config_dir().join("config.toml"))

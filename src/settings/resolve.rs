@@ -76,7 +76,15 @@ pub fn resolve(overrides: &FlagOverrides, env: Env) -> Result<Settings, Settings
     combine(overrides, env, located, file)
 }
 
-fn combine(
+/// The same as if there were no configuration file, for a command that writes one.
+///
+/// # Errors
+/// [`SettingsError`] if a value of a flag or of the environment is invalid.
+pub fn resolve_without_file(overrides: &FlagOverrides, env: Env) -> Result<Settings, SettingsError> {
+    combine(overrides, env, None, ConfigFile::default())
+}
+
+pub(super) fn combine(
     overrides: &FlagOverrides,
     env: Env,
     config: Option<Sourced<PathBuf>>,
@@ -166,6 +174,17 @@ impl Settings {
         let directories = directories::ProjectDirs::from("", "", "llmbench");
         let data_dir = directories.as_ref().map(|directories| directories.data_dir());
         store::resolve(self.store_flag.as_ref(), &self.env, in_file, data_dir)
+    }
+
+    /// The URL of the file in the user's data directory, which is the store where nothing names another one.
+    ///
+    /// # Errors
+    /// [`SettingsError::NoHome`].
+    pub fn usual_store(&self) -> Result<String, SettingsError> {
+        let directories = directories::ProjectDirs::from("", "", "llmbench");
+        let data_dir = directories.as_ref().map(|directories| directories.data_dir());
+        let found = store::resolve(None, &Env::default(), None, data_dir)?;
+        Ok(found.value.expose().to_owned())
     }
 
     /// The directory of this machine's state: flag, `LLMBENCH_STATE_DIR`, `[daemon]` of the file, `XDG_STATE_HOME`,

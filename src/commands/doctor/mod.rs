@@ -274,8 +274,7 @@ fn first_steps(context: &Context) -> Option<Finding> {
     }
     let note = Finding::note(FindingSection::Configuration, "first steps", "no provider has a key yet");
     Some(note.fix(
-        "`llmbench run sim:steady` works without one; then set a key, such as OPENAI_API_KEY, and run \
-         `llmbench models add`, `llmbench run --all`",
+        "`llmbench run sim:steady` works without one; then set a key, such as OPENAI_API_KEY, and run `llmbench init`",
     ))
 }
 

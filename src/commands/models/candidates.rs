@@ -50,7 +50,7 @@ impl ModelCandidate {
 pub fn named(args: &ModelsAddArgs, providers: &str) -> Result<Vec<ModelCandidate>, CommandError> {
     let mut found = Vec::new();
     for text in &args.models {
-        found.push(model(text).map_err(|error| error.hint(providers))?);
+        found.push(candidate(text).map_err(|error| error.hint(providers))?);
     }
     if let Some(file) = &args.from_file {
         found.extend(in_file(&read(file)?, file)?);
@@ -131,7 +131,10 @@ fn endpoint(tag: String) -> PinnedEndpoint {
 
 /// Parses a model, with the endpoint behind an `@` of a router's; its parts may hold nothing that would forge a line of
 /// output.
-fn model(text: &str) -> Result<ModelCandidate, CommandError> {
+///
+/// # Errors
+/// Status 2 if it is no `provider:model_id`, or a part of it could not be a name.
+pub fn candidate(text: &str) -> Result<ModelCandidate, CommandError> {
     let model: ModelRef = text.parse().map_err(|error| CommandError::usage(format!("{error}")))?;
     let mut candidate = ModelCandidate::new(model.unpinned());
     sound(&candidate.model)?;
@@ -204,7 +207,7 @@ fn in_file(text: &str, file: &Path) -> Result<Vec<ModelCandidate>, CommandError>
     let lines = text.lines().enumerate().map(|(place, line)| (place + 1, line.trim()));
     let meant = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let parsed = meant.map(|(place, line)| {
-        let found = if line.starts_with('{') { object(line) } else { model(line) };
+        let found = if line.starts_with('{') { object(line) } else { candidate(line) };
         found.map_err(|error| {
             CommandError::usage(format!("--from-file {} line {place}: {}", file.display(), error.message))
         })
@@ -214,7 +217,7 @@ fn in_file(text: &str, file: &Path) -> Result<Vec<ModelCandidate>, CommandError>
 
 fn object(line: &str) -> Result<ModelCandidate, CommandError> {
     let line: CandidateLine = serde_json::from_str(line).map_err(CommandError::usage)?;
-    let named = model(&format!("{}:{}", line.provider, line.model_id))?;
+    let named = candidate(&format!("{}:{}", line.provider, line.model_id))?;
     let endpoints = pins::joined(&pinned_endpoints(&line.metadata), &pinned_endpoints(&named.metadata));
     let mut metadata = line.metadata;
     put_endpoints(&mut metadata, &endpoints);
@@ -257,10 +260,10 @@ mod tests {
     #[test]
     fn no_name_forges_a_line() {
         for wrong in ["a\nb", "\u{1b}[2J", "a\u{202e}b", "a\u{200b}", "../a", "__proto__", &"x".repeat(257)] {
-            let error = model(&format!("groq:{wrong}")).unwrap_err();
+            let error = candidate(&format!("groq:{wrong}")).unwrap_err();
             assert!(error.message.contains("its model id must"), "{}", error.message);
             assert!(!error.message.contains(is_hidden) && error.message.len() < 400, "{}", error.message);
         }
-        assert!(model("..:a").unwrap_err().message.contains("its provider must not hold"));
+        assert!(candidate("..:a").unwrap_err().message.contains("its provider must not hold"));
     }
 }

@@ -59,6 +59,15 @@ pub async fn agreed(
     Ok(agreed)
 }
 
+/// The most that one call of each of these models uses, as a phrase.
+pub fn one_call_each(
+    models: &[ModelRef],
+    profile: &Profile,
+    price: impl Fn(&ModelRef) -> Option<Price>,
+) -> String {
+    sentence(models.len(), most(models, 1, profile, price))
+}
+
 /// The prices that providers list; a bridge knows none.
 async fn prices(place: Option<&StoreOrBridge>) -> Result<HashMap<ModelRef, Price>, StoreError> {
     match place {
@@ -94,7 +103,10 @@ fn sentence(models: usize, most: UsageEstimate) -> String {
         units::counted(calls, "call"),
         units::counted(tokens, "token")
     );
-    let dollars = format!("{:.2} dollars", micro_dollars as f64 / 1e6);
+    let dollars = match micro_dollars {
+        1..10_000 => "less than 0.01 dollars".to_owned(),
+        _ => format!("{:.2} dollars", micro_dollars as f64 / 1e6),
+    };
     match unpriced {
         0 => format!("{used} and {dollars}"),
         all if all == models => format!("{used}; no price is known"),

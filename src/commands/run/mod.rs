@@ -3,7 +3,7 @@
 
 pub(super) mod access;
 mod baseline;
-mod estimate;
+pub mod estimate;
 mod lanes;
 mod outcome_target;
 mod recorder;

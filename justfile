@@ -48,3 +48,13 @@ doc:
 # Rewrites the man pages from the command definition.
 man:
     BLESS=1 cargo test --locked --test it generated
+
+# What is given away, in target/release-files: tarball, Debian package, bill of materials, checksums. With a target it is a
+# cross build: just release aarch64-unknown-linux-gnu
+release target="":
+    cargo build --locked --profile dist {{ if target == "" { "" } else { "--target " + target } }}
+    packaging/release.py --binary "target/{{ if target == "" { "" } else { target + "/" } }}dist/llmbench" {{ if target == "" { "" } else { "--target " + target } }} --out target/release-files
+
+# The image; needs a container engine.
+image tag="llmbench":
+    docker build -f deploy/Dockerfile -t {{tag}} .

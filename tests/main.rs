@@ -24,6 +24,7 @@ mod llama;
 mod models;
 mod newcomer;
 mod outbox;
+mod packaging;
 mod parity;
 mod promises;
 mod protocols;

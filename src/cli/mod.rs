@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod catalog;
 pub mod complete;
 pub mod config;
+pub mod cost;
 pub mod daemon;
 pub mod db;
 pub mod doctor;

@@ -222,6 +222,7 @@ fn quoted(foreign: &str) -> String {
 mod tests {
     use super::*;
     use crate::measure::gate::check_all;
+    use crate::measure::gate::history::GateHistory;
     use crate::measure::testing;
     use crate::output::snapshots::assert_picture;
     use proptest::prelude::*;
@@ -229,7 +230,7 @@ mod tests {
     fn sample() -> String {
         let gates = ["ttft_p95>2s", "error_rate>50%", "ttfrt_p50>1s"].map(|text| text.parse().unwrap());
         let report = testing::report();
-        summary(&report, &check_all(&gates, &report), Sort::Ttft)
+        summary(&report, &check_all(&gates, &report, &GateHistory::default()), Sort::Ttft)
     }
 
     #[test]

@@ -93,7 +93,7 @@ async fn story(backend: Backend) {
     assert_eq!(document(&said(&["--json", "--since", "100h"]))["total"]["calls"], 4);
 
     let list = said(&[]);
-    assert!(list.code == 0 && list.out.starts_with("PROVIDER") && list.out.contains("$0.2504"), "{list:?}");
+    assert!(list.code == 0 && list.out.starts_with("PROVIDER") && list.out.contains("$0.25"), "{list:?}");
     assert!(list.out.contains("The cost of 3 calls is unknown"), "{list:?}");
     let nothing = said(&["--model", "groq:other"]);
     assert_eq!((nothing.code, nothing.out.as_str()), (0, ""));

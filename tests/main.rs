@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment to find peers and to bless files")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the whole binary is tests")]
 
+mod action;
 mod aimock;
 mod boundaries;
 mod calibrate;

@@ -96,6 +96,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("llmbench results compare together fireworks --since 7d", "Which of two is faster.")],
     ),
     (
+        "results cost",
+        &[("llmbench results cost --since 30d --by model", "What a month cost, the dearest model first.")],
+    ),
+    (
         "results pairs",
         &[("llmbench results pairs --provider groq", "What a new connection to groq cost last week.")],
     ),

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod complete;
 pub mod completions;
 pub mod config;
+pub mod cost;
 pub mod daemon;
 pub mod db;
 pub mod doctor;

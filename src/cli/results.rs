@@ -1,5 +1,6 @@
 //! `llmbench results`: shows stored runs.
 
+use crate::cli::cost::ResultsCostArgs;
 use crate::cli::errors::{ModelArgs, WindowArgs};
 use crate::cli::values;
 use clap::{Args, Subcommand, ValueEnum};
@@ -26,6 +27,8 @@ pub enum ResultsCommand {
     Compare(ResultsCompareArgs),
     /// Tell what a new connection costs, from stored pairs; of the last 7 days unless --since says else
     Pairs(ResultsPairsArgs),
+    /// Tell what measuring cost, and what the month will cost; of the last 30 days unless --since says else
+    Cost(ResultsCostArgs),
     /// Compute figures again from receipts, and tell which rows differ; of all time unless --since says else
     Recompute(ResultsRecomputeArgs),
     /// Check an export that somebody made with --receipts; needs no store, no network and no configuration

@@ -102,6 +102,9 @@ pub struct RunArgs {
     /// One JSON line per run, as it ends
     #[arg(long, help_heading = "What comes out")]
     pub ndjson: bool,
+    /// A summary in Markdown on standard output, for the page of a CI job: gates, figures, failures
+    #[arg(long, conflicts_with_all = ["json", "ndjson"], help_heading = "What comes out")]
+    pub markdown: bool,
     /// One line per run into a CSV file; an existing one is replaced; - is standard output
     #[arg(long, value_name = "FILE", help_heading = "What comes out")]
     pub csv: Option<PathBuf>,

@@ -56,6 +56,10 @@ impl Budget {
         self.limits = limits;
     }
 
+    pub fn limits(&self) -> DailyLimits {
+        self.limits
+    }
+
     /// Reserves the worst case of one call. `price` is required if dollars are limited.
     ///
     /// # Errors

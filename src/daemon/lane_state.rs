@@ -346,12 +346,6 @@ impl LaneState {
         let facts =
             LaneFacts { held, held_back, due, due_at: self.pass.due_since, running, ..self.facts.clone() };
         let (state, reason, until) = lane_status::judge(&facts, now);
-        let left = self.budget.left(now);
-        let budget = BudgetReport {
-            runs_left: left.runs,
-            tokens_left: left.tokens,
-            dollars_left: left.micro_dollars.map(|micro| micro as f64 / 1e6),
-        };
         LaneReport {
             provider: provider.to_owned(),
             state,
@@ -368,7 +362,7 @@ impl LaneState {
             stored_at,
             idle_since: self.idle_since,
             cadence_seconds: self.cadence,
-            budget: (budget != BudgetReport::default()).then_some(budget),
+            budget: BudgetReport::of(self.budget.limits(), self.budget.left(now)),
         }
     }
 }

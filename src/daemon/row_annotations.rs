@@ -2,6 +2,7 @@
 //! measurement. Also creates rows for measurements that ended without one.
 
 use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder};
+use crate::domain::cost;
 use crate::domain::failure::{Failure, fingerprint, normalize};
 use crate::domain::pair::PairHalf;
 use crate::domain::slot::{self, SUPERSEDED};
@@ -33,6 +34,7 @@ pub fn stamp(
     let fields = fields(&order.slot, owner);
     let counterpart = half.is_some_and(PairHalf::is_counterpart);
     for outcome in outcomes {
+        cost::stamp(outcome, order.work.price);
         half.into_iter().for_each(|half| half.stamp(outcome));
         match outcome {
             Outcome::Success(run) if counterpart => run.extra.extend(fields.clone()),

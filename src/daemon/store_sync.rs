@@ -27,7 +27,7 @@ use tracing::warn;
 
 /// Interval of freshness updates.
 const HEALTH_EVERY: Duration = Duration::from_secs(60);
-/// Interval at which prices are read, if dollars are limited.
+/// Interval at which prices are read, for budgets in dollars and for what rows cost.
 const PRICES_EVERY: Duration = Duration::from_secs(3600);
 /// The catalog is reviewed once in this many ticks.
 const JUDGED_TICKS: u32 = 6;
@@ -194,14 +194,22 @@ impl StoreSync {
     }
 
     async fn read_prices(&mut self) -> Result<(), StoreError> {
+        if !is_due(self.priced, PRICES_EVERY) {
+            return Ok(());
+        }
         let limited =
             self.shared.daemon_config.by_provider.values().any(|rule| rule.limits.micro_dollars.is_some());
-        if limited && is_due(self.priced, PRICES_EVERY) {
-            let prices = prices(&self.shared).await?;
-            self.untold.any |= prices != *self.prices;
-            self.prices = Arc::new(prices);
-            self.priced = Some(Instant::now());
+        match prices(&self.shared).await {
+            Ok(prices) => {
+                self.untold.any |= prices != *self.prices;
+                self.prices = Arc::new(prices);
+            }
+            Err(error) if limited => return Err(error),
+            // Rows say meanwhile that their cost is unknown.
+            Err(StoreError::Unavailable(_)) => return Ok(()),
+            Err(_) => {}
         }
+        self.priced = Some(Instant::now());
         Ok(())
     }
 

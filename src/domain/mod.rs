@@ -8,6 +8,7 @@ pub mod change_batch;
 pub mod change_evidence;
 pub mod clock_offset;
 pub mod clock_skew;
+pub mod cost;
 pub mod daemon_config;
 pub mod daemon_status;
 pub mod digest;

@@ -232,6 +232,10 @@ const OUTCOMES: &[RowField] = &[
         .run()
         .failure(55)
         .csv(88),
+    number("cost_usd", "what the request cost by the prices of its time; null where price or tokens are unknown")
+        .unit("US dollars")
+        .run()
+        .csv(89),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),

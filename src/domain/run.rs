@@ -244,6 +244,9 @@ pub struct Run {
     /// 1 for the first request of the pair, 2 for the second.
     #[serde(default)]
     pub pair_position: Option<u32>,
+    /// What the request cost by the prices of its time, US dollars; null where price or tokens are unknown.
+    #[serde(default)]
+    pub cost_usd: Option<f64>,
     /// Adaptations applied to this request (`omit_temperature`, …).
     pub adaptations: Vec<String>,
     /// The router that carried the request; null for direct providers.

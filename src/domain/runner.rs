@@ -6,6 +6,7 @@ use crate::domain::daemon_status::{DaemonProblem, ProblemKind, ProblemSeverity};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The prefix of runners' components in heartbeats, and of the subjects of problems with them.
 pub const COMPONENT: &str = "runner:";
@@ -49,6 +50,9 @@ pub enum RunnerLiveness {
 }
 
 impl RunnerLiveness {
+    const ALL: [RunnerLiveness; 4] =
+        [RunnerLiveness::Heard, RunnerLiveness::Silent, RunnerLiveness::Never, RunnerLiveness::Retired];
+
     pub fn as_str(self) -> &'static str {
         match self {
             RunnerLiveness::Heard => "heard",
@@ -154,6 +158,16 @@ impl RunnerState {
     }
 }
 
+/// Counts runners by liveness; words without a runner are there with 0.
+pub fn by_liveness(runners: &[RunnerState], now: DateTime<Utc>) -> BTreeMap<&'static str, u64> {
+    let mut counts: BTreeMap<&'static str, u64> =
+        RunnerLiveness::ALL.into_iter().map(|liveness| (liveness.as_str(), 0)).collect();
+    for runner in runners {
+        *counts.entry(runner.liveness(now).as_str()).or_default() += 1;
+    }
+    counts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +228,16 @@ mod tests {
         never.keyed_at = Some(now() - TimeDelta::minutes(90));
         let said = "degraded: no bridge has ever heard the runner aws-1; it has a key for 90 min";
         assert_eq!(told(&never).as_deref(), Some(said));
+    }
+
+    #[test]
+    fn every_liveness_is_counted() {
+        let runners = [
+            runner(RunnerKeyState::Live, Some(1)),
+            runner(RunnerKeyState::Live, Some(99)),
+            runner(RunnerKeyState::Live, None),
+        ];
+        let expected = [("heard", 1), ("never", 1), ("retired", 0), ("silent", 1)];
+        assert_eq!(by_liveness(&runners, now()), expected.into());
     }
 }

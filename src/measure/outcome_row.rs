@@ -107,6 +107,8 @@ pub fn run(
         // Whoever makes pairs names them afterwards.
         pair_id: None,
         pair_position: None,
+        // Whoever knows prices names it afterwards.
+        cost_usd: None,
         adaptations: attempt.adaptations.clone(),
         transport_provider: attempt.endpoint.transport_provider.clone(),
         observed_provider: answer.observed_provider,

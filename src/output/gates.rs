@@ -20,10 +20,7 @@ pub fn lines(checked: &[GateResult], view: &ReportView) -> Vec<String> {
 
 fn of_gate(checked: &GateResult, view: &ReportView) -> Vec<String> {
     let verdict = checked.verdict;
-    let said = match &checked.history {
-        Some(compared) => against_history(verdict, compared),
-        None => against_threshold(checked.gate.subject(), verdict, view.terminal.unicode),
-    };
+    let said = self::verdict(checked, view.terminal.unicode);
     let line = format!("{} on {}: {said}", checked.gate, text::escape(&checked.model.to_string()));
     let paint = view.paint();
     let head = text::wrap(&line, view.terminal.width, 2);
@@ -39,6 +36,14 @@ fn of_gate(checked: &GateResult, view: &ReportView) -> Vec<String> {
         lines.extend(text::wrap(&remark, view.terminal.width, 4));
     }
     lines
+}
+
+/// The verdict and what was observed, for example `passed (215 ms)`.
+pub(super) fn verdict(checked: &GateResult, unicode: bool) -> String {
+    match &checked.history {
+        Some(compared) => against_history(checked.verdict, compared),
+        None => against_threshold(checked.gate.subject(), checked.verdict, unicode),
+    }
 }
 
 fn against_threshold(subject: GateSubject, verdict: GateVerdict, unicode: bool) -> String {

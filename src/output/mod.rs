@@ -9,6 +9,7 @@ pub mod chart;
 pub mod color;
 pub mod compare;
 pub mod config;
+pub mod cost;
 pub mod csv;
 pub mod doctor;
 pub mod dry_run;
@@ -23,6 +24,7 @@ mod keys;
 pub mod lifecycle;
 pub mod list_report;
 pub mod log;
+pub mod markdown;
 pub mod models;
 #[cfg(test)]
 mod models_snapshots;

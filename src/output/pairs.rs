@@ -86,6 +86,17 @@ fn laid_out(lines: &[PairLine<'_>], about: &str, view: &ReportView, limit: Optio
     shown
 }
 
+/// Count, TTFT cold and warm, their difference and its interval.
+pub(super) fn cells(pairs: &PairReport, unicode: bool) -> [String; 5] {
+    [
+        pairs.difference.sorted.len().to_string(),
+        median(&pairs.cold, unicode),
+        median(&pairs.warm, unicode),
+        median(&pairs.difference, unicode),
+        interval(pairs.interval, unicode),
+    ]
+}
+
 fn median(samples: &MetricSamples, unicode: bool) -> String {
     samples.summary.map_or_else(|| "-".to_owned(), |summary| units::seconds(summary.p50, unicode))
 }

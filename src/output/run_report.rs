@@ -5,7 +5,7 @@ use super::side_by_side::{self, Sort};
 use super::view::ReportView;
 use super::{chart, failures, gates, pairs, table, text, units};
 use crate::measure::gate::GateResult;
-use crate::measure::report::{LoadReport, Report, RequestedConnection};
+use crate::measure::report::{Report, RequestedConnection};
 use chrono::{DateTime, FixedOffset, Utc};
 
 /// The whole report, ending in a line break.
@@ -36,10 +36,19 @@ pub fn failures(report: &Report, view: &ReportView) -> Vec<String> {
 
 fn header(report: &Report, view: &ReportView) -> Vec<String> {
     let unicode = view.terminal.unicode;
+    let mut lines = view.wrap(&parameters(report, view.zone, unicode).join(", "));
+    if let Some(line) = deviations(report, unicode) {
+        lines.extend(view.wrap(&line).iter().map(|line| view.paint().doubtful(line)));
+    }
+    lines
+}
+
+/// When, for how long and how was measured.
+pub(super) fn parameters(report: &Report, zone: FixedOffset, unicode: bool) -> Vec<String> {
     let asked = &report.asked;
     let took = (report.ended_at - report.started_at).as_seconds_f64();
     let mut words = vec![
-        format!("{}, took {}", time(report.started_at, view.zone), units::seconds(took, unicode)),
+        format!("{}, took {}", time(report.started_at, zone), units::seconds(took, unicode)),
         format!("profile {}", text::escape(&asked.profile)),
         format!("at most {} tokens", asked.max_output_tokens),
         match asked.connection {
@@ -52,12 +61,7 @@ fn header(report: &Report, view: &ReportView) -> Vec<String> {
     ];
     words.extend(asked.concurrency.map(|most| format!("concurrency {most}")));
     words.extend(asked.rate.map(|rate| format!("{} requests/s", units::count(rate))));
-    let mut lines = view.wrap(&words.join(", "));
-    let unit = if asked.connection == RequestedConnection::Paired { "pairs" } else { "requests" };
-    if let Some(line) = load(&report.load, unit, unicode) {
-        lines.extend(view.wrap(&line).iter().map(|line| view.paint().doubtful(line)));
-    }
-    lines
+    words
 }
 
 fn pair_lines(report: &Report, view: &ReportView) -> Vec<String> {
@@ -71,7 +75,9 @@ pub fn time(at: DateTime<Utc>, zone: FixedOffset) -> String {
 }
 
 /// The deviations from the planned load; `None` without any.
-fn load(load: &LoadReport, unit: &str, unicode: bool) -> Option<String> {
+pub(super) fn deviations(report: &Report, unicode: bool) -> Option<String> {
+    let load = &report.load;
+    let unit = if report.asked.connection == RequestedConnection::Paired { "pairs" } else { "requests" };
     let mut words = Vec::new();
     if let Some(planned) = load.planned.filter(|planned| *planned != load.started) {
         words.push(format!("{} of {planned} {unit} started", load.started));

@@ -31,8 +31,7 @@ pub fn lines(models: &[ModelReport], sort: Sort, view: &ReportView) -> Vec<Strin
     if models.len() < 2 || view.terminal.width < NARROWEST {
         return Vec::new();
     }
-    let mut sorted: Vec<&ModelReport> = models.iter().collect();
-    sorted.sort_by(|one, other| order(one, other, sort));
+    let sorted = sorted(models, sort);
     let mut lines =
         list(&sorted, scale(models), view).lines(Some(view.terminal.width), view.terminal.unicode);
     for (place, line) in lines.iter_mut().enumerate() {
@@ -43,6 +42,13 @@ pub fn lines(models: &[ModelReport], sort: Sort, view: &ReportView) -> Vec<Strin
         }
     }
     lines
+}
+
+/// The models in this order.
+pub(super) fn sorted(models: &[ModelReport], sort: Sort) -> Vec<&ModelReport> {
+    let mut sorted: Vec<&ModelReport> = models.iter().collect();
+    sorted.sort_by(|one, other| order(one, other, sort));
+    sorted
 }
 
 /// A model without the figure comes last; equal ones are sorted by name.
@@ -139,9 +145,7 @@ mod tests {
 
     fn names(sort: Sort) -> Vec<String> {
         let models = models();
-        let mut sorted: Vec<&ModelReport> = models.iter().collect();
-        sorted.sort_by(|one, other| order(one, other, sort));
-        sorted.iter().map(|model| model.model.model_id.clone()).collect()
+        sorted(&models, sort).iter().map(|model| model.model.model_id.clone()).collect()
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod health;
 mod judgement;
 mod life;
 mod pairs;
-mod told;
+pub mod told;
 mod troubles;
 pub mod world;

@@ -85,6 +85,16 @@ fn a_budget_ends_the_day() {
             lane["reason"] == "the day's budget of runs is used up" && lane["budget"]["runs_left"] == 0
         })
     });
+    let said = world.said(&["status", "--wide"]);
+    assert!(said.contains("9 of 9 runs"), "{said}");
+    let told: serde_json::Value = serde_json::from_slice(&world.other(&["status", "--json"]).stdout).unwrap();
+    let providers = told["providers"].as_array().unwrap();
+    let alpha = providers.iter().find(|provider| provider["provider"] == "alpha").unwrap();
+    let budget = &alpha["budget_today"][0];
+    assert_eq!(
+        (&budget["unit"], &budget["limit"], &budget["spent"]),
+        (&"runs".into(), &9.0.into(), &9.0.into())
+    );
     assert_eq!(daemon.stop().0, 0);
     // Midnight may pass once.
     let rows = world.runs().len() + world.errors().len();

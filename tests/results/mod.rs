@@ -2,6 +2,7 @@
 
 pub mod bulk;
 mod compare;
+mod cost;
 mod endings;
 mod export;
 mod first;

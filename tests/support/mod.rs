@@ -9,6 +9,7 @@ pub mod markdown;
 pub mod mongosh;
 pub mod node;
 pub mod peers;
+pub mod promtool;
 pub mod proxy;
 pub mod pty;
 pub mod python_runner;

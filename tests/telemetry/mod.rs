@@ -3,5 +3,6 @@
 
 mod checks;
 mod page;
+mod plugs;
 mod probes;
 mod standstill;

@@ -98,7 +98,13 @@ pub fn pulse() -> DaemonStatus {
         stored_at: Some(now - TimeDelta::seconds(20)),
         idle_since: None,
         cadence_seconds: Some(1800),
-        budget: Some(BudgetReport { runs_left: Some(7), tokens_left: None, dollars_left: Some(0.25) }),
+        budget: Some(BudgetReport {
+            runs_left: Some(7),
+            runs_limit: Some(10),
+            dollars_left: Some(0.25),
+            dollars_limit: Some(2.0),
+            ..BudgetReport::default()
+        }),
     };
     DaemonStatus {
         format: STATUS_FORMAT,
@@ -203,6 +209,7 @@ fn prometheus_reads_every_figure() {
         ("llmbench_loop_lag_seconds", &[], 0.012),
         ("llmbench_log_lines_dropped_total", &[], 9.0),
         ("llmbench_budget_left", &[groq, ("unit", "dollars")], 0.25),
+        ("llmbench_budget_limit", &[groq, ("unit", "dollars")], 2.0),
     ] {
         assert_eq!(value(&samples, name, labels), expected, "{name} {labels:?}\n{page}");
     }

@@ -13,12 +13,13 @@ use super::runner_activity::RunnerActivityLog;
 use super::tls::{CertificateReload, TlsIdentity};
 use super::write_queue::{QueueWriters, WriteQueue};
 use crate::domain::PublishedProfiles;
+use crate::domain::runner::by_liveness;
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,9 @@ const TICK: Duration = Duration::from_secs(2);
 /// Intervals of the search for missing aggregates, after a success and after a failure.
 const CATCH_UP: Duration = Duration::from_secs(600);
 const CATCH_UP_AGAIN: Duration = Duration::from_secs(20);
+
+/// Interval of counting remote runners: their patience is at least an hour.
+const COUNT_RUNNERS: Duration = Duration::from_secs(60);
 
 /// Settings of the operator.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +62,8 @@ pub struct BridgeServer {
     pub tally: Arc<ListenerCounters>,
     store_sound: AtomicBool,
     identity_sound: AtomicBool,
+    /// Remote runners by liveness; `None` until they were counted.
+    runners: Mutex<Option<BTreeMap<&'static str, u64>>>,
 }
 
 impl BridgeServer {
@@ -91,6 +97,7 @@ impl BridgeServer {
             tally: Arc::default(),
             store_sound: AtomicBool::new(true),
             identity_sound: AtomicBool::new(true),
+            runners: Mutex::default(),
         };
         Ok((Arc::new(bridge), writers))
     }
@@ -121,6 +128,7 @@ impl BridgeServer {
             held_bytes: self.held.bytes(),
             keys: self.usable_keys(),
             ready: self.unready().is_none(),
+            runners: self.runners.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         self.metrics.text(&self.tally, &now)
     }
@@ -128,11 +136,13 @@ impl BridgeServer {
     /// Runs the upkeep until `stop` is cancelled.
     pub async fn tend(self: Arc<Self>, identity: Option<Arc<TlsIdentity>>, stop: CancellationToken) {
         let catching_up = tokio::spawn(self.clone().catch_up(stop.clone()));
+        let counting = tokio::spawn(self.clone().count_runners(stop.clone()));
         while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
             self.tick(identity.as_deref()).await;
         }
         // The next start begins the search again.
         catching_up.abort();
+        counting.abort();
         if let Err(error) = self.runner_activity.flush(&*self.store).await {
             self.warn("sightings", &error.to_string());
         }
@@ -148,6 +158,18 @@ impl BridgeServer {
             }
             let rest = if done.is_ok() { CATCH_UP } else { CATCH_UP_AGAIN };
             if stop.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Counts remote runners by liveness, for metrics. While the store does not answer, nobody knows.
+    async fn count_runners(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let now = Utc::now();
+            let counted = self.store.overview(now, now).await.map(|fleet| by_liveness(&fleet.runners, now));
+            *self.runners.lock().unwrap_or_else(PoisonError::into_inner) = counted.ok();
+            if stop.run_until_cancelled(tokio::time::sleep(COUNT_RUNNERS)).await.is_none() {
                 return;
             }
         }

@@ -59,6 +59,8 @@ pub struct ScrapeGauges {
     /// Keys that are valid now.
     pub keys: usize,
     pub ready: bool,
+    /// Remote runners by liveness, once they were counted.
+    pub runners: Option<BTreeMap<&'static str, u64>>,
 }
 
 impl BridgeMetrics {
@@ -120,6 +122,15 @@ impl BridgeMetrics {
             family(&mut out, name, kind, help);
             let _ = writeln!(out, "{P}{name} {value}");
         }
+        family(
+            &mut out,
+            "runners",
+            "gauge",
+            "Remote runners of the store: heard, silent, never heard, retired",
+        );
+        for (liveness, count) in now.runners.iter().flatten() {
+            let _ = writeln!(out, "{P}runners{{liveness=\"{liveness}\"}} {count}");
+        }
         out
     }
 
@@ -154,7 +165,8 @@ mod tests {
         metrics.answered("/ingest", 200, Duration::from_millis(3));
         metrics.answered("/ingest", 200, Duration::from_secs(60));
         metrics.item(ItemOutcome::Stored);
-        let now = ScrapeGauges { waiting: 1, held_bytes: 2, underived: 0, keys: 3, ready: true };
+        let runners = Some([("heard", 2), ("silent", 0)].into());
+        let now = ScrapeGauges { waiting: 1, held_bytes: 2, underived: 0, keys: 3, ready: true, runners };
         let text = metrics.text(&ListenerCounters::default(), &now);
         for line in [
             "llmbench_ingest_requests_total{route=\"/ingest\",status=\"200\"} 2",
@@ -162,6 +174,8 @@ mod tests {
             "llmbench_ingest_answer_seconds_bucket{le=\"0.005\"} 1",
             "llmbench_ingest_answer_seconds_bucket{le=\"+Inf\"} 2",
             "llmbench_ingest_ready 1",
+            "llmbench_ingest_runners{liveness=\"heard\"} 2",
+            "llmbench_ingest_runners{liveness=\"silent\"} 0",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n{text}");
         }

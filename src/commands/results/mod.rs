@@ -2,6 +2,7 @@
 //! warm requests, or figures computed again, of stored runs and of somebody's export.
 
 mod compare;
+mod cost;
 mod export;
 mod export_receipts;
 mod pairs;
@@ -42,6 +43,7 @@ pub async fn run(
         ResultsCommand::Export(args) => export::run(args, context()?).await,
         ResultsCommand::Compare(args) => compare::run(args, context()?).await,
         ResultsCommand::Pairs(args) => pairs::run(args, context()?).await,
+        ResultsCommand::Cost(args) => cost::run(args, context()?).await,
         ResultsCommand::Recompute(args) => recompute::run(args, context()?).await,
         // Whoever checks somebody's figures needs no configuration and no store.
         ResultsCommand::Verify(args) => {

@@ -8,11 +8,11 @@ use crate::commands::exit::CommandError;
 use crate::commands::prompts;
 use crate::daemon::price::{cost, listed, worst_case};
 use crate::domain::daemon_config::Price;
+use crate::domain::listing::listed_id;
 use crate::domain::{ModelRef, Profile};
 use crate::measure::load::LoadSpec;
 use crate::output::{prompt, units};
-use crate::storage::StoreError;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use tokio_util::sync::CancellationToken;
 
 /// The upper bound of the usage.
@@ -32,14 +32,12 @@ struct UsageEstimate {
 pub async fn agreed(
     args: &RunArgs,
     context: &Context,
-    place: Option<&StoreOrBridge>,
+    prices: &HashMap<ModelRef, Price>,
     models: &[ModelRef],
     profile: &Profile,
     load: &LoadSpec,
 ) -> Result<bool, CommandError> {
-    // Without prices the rest is printed all the same.
-    let prices = prices(place).await.unwrap_or_default();
-    let price = |model: &ModelRef| context.settings.daemon_config.price(model, prices.get(model).copied());
+    let price = |model: &ModelRef| prices.get(model).copied();
     let halves = if args.paired { 2 } else { 1 };
     let each = load.requests.map(|units| units.saturating_mul(halves).saturating_add(args.warmup));
     let said = match each {
@@ -68,12 +66,26 @@ pub fn one_call_each(
     sentence(models.len(), most(models, 1, profile, price))
 }
 
-/// The prices that providers list; a bridge knows none.
-async fn prices(place: Option<&StoreOrBridge>) -> Result<HashMap<ModelRef, Price>, StoreError> {
-    match place {
-        Some(StoreOrBridge::Store(store)) => Ok(listed(store.listed(None).await?)),
-        _ => Ok(HashMap::new()),
+/// The prices of these models, as the configuration or their providers' lists state them. A bridge knows no list, and one
+/// that cannot be read leaves prices unknown.
+pub async fn prices(
+    context: &Context,
+    place: Option<&StoreOrBridge>,
+    models: &[ModelRef],
+) -> HashMap<ModelRef, Price> {
+    let mut listed_prices = HashMap::new();
+    let providers: BTreeSet<&str> = models.iter().map(|model| model.provider.as_str()).collect();
+    if let Some(StoreOrBridge::Store(store)) = place {
+        for provider in providers {
+            listed_prices.extend(listed(store.listed(Some(provider)).await.unwrap_or_default()));
+        }
     }
+    let price = |model: &ModelRef| {
+        let id = listed_id(&model.provider, model.served_id()).to_owned();
+        let listed = listed_prices.get(&ModelRef::new(model.provider.clone(), id)).copied();
+        Some((model.clone(), context.settings.daemon_config.price(model, listed)?))
+    };
+    models.iter().filter_map(price).collect()
 }
 
 fn most(

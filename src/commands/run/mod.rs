@@ -53,7 +53,8 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
     let subjects = &settled.subjects;
     let models: Vec<_> = subjects.iter().map(|subject| subject.subject.model.clone()).collect();
     let planned = load.requests.map(|each| each.saturating_mul(models.len() as u64));
-    if args.all && !estimate::agreed(&args, &context, place.as_ref(), &models, &asked.profile, &load).await? {
+    let prices = estimate::prices(&context, place.as_ref(), &models).await;
+    if args.all && !estimate::agreed(&args, &context, &prices, &models, &asked.profile, &load).await? {
         return Ok(Exit::Yes);
     }
     let history = baseline::read(&args, &gates, place.as_ref(), subjects, &asked, &load).await?;
@@ -65,7 +66,7 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
     let halves = if args.paired { 2 } else { 1 };
     let requests = planned.map(|units| units.saturating_mul(halves));
     let progress = Progress::start(requests, &context.terminal, args.quiet);
-    let recorder = Rc::new(ResultRecorder::new(sinks, progress, &models, interrupt.clone()));
+    let recorder = Rc::new(ResultRecorder::new(sinks, progress, &models, prices, interrupt.clone()));
     let tallies = lanes::run(measurer, settled, &asked, &load, args.warmup, &recorder, &interrupt).await;
     recorder.catch_up().await;
     report::finish(report::FinishedRun {
@@ -89,6 +90,7 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
 fn report_options(args: &RunArgs, csv_to_stdout: bool) -> report::ReportOptions {
     report::ReportOptions {
         json: args.json,
+        markdown: args.markdown,
         lines: args.ndjson || csv_to_stdout,
         sort: args.sort.into(),
         quiet: args.quiet,
@@ -102,8 +104,8 @@ fn report_options(args: &RunArgs, csv_to_stdout: bool) -> report::ReportOptions 
 /// Status 2 if another output goes there too.
 fn writes_csv_to_stdout(args: &RunArgs) -> Result<bool, CommandError> {
     let wanted = args.csv.as_deref().is_some_and(|path| path.as_os_str() == recorder::STANDARD_OUTPUT);
-    let other = if args.json { "--json" } else { "--ndjson" };
-    if wanted && (args.json || args.ndjson) {
+    let others = [(args.json, "--json"), (args.ndjson, "--ndjson"), (args.markdown, "--markdown")];
+    if let Some((_, other)) = others.into_iter().find(|(given, _)| wanted && *given) {
         return Err(CommandError::usage(format!("--csv - and {other} both write to standard output"))
             .hint(format!("leave one of them out, or name a file: --csv runs.csv {other}")));
     }

@@ -3,6 +3,8 @@
 
 use crate::commands::exit::CommandError;
 use crate::commands::interrupt::Interrupt;
+use crate::domain::cost;
+use crate::domain::daemon_config::Price;
 use crate::domain::pair::is_counterpart;
 use crate::domain::{ModelRef, Outcome, Run};
 use crate::measure::collect::OutcomeCollector;
@@ -17,6 +19,7 @@ use crate::output::progress::Progress;
 use crate::providers::adapt::Adaptation;
 use crate::storage::{OutcomeSink, StoreError};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -89,6 +92,7 @@ pub struct ResultRecorder {
     ndjson: Cell<bool>,
     csv: RefCell<Option<CsvRows>>,
     progress: Progress,
+    prices: HashMap<ModelRef, Price>,
     collector: RefCell<OutcomeCollector>,
     /// The newest success.
     last: RefCell<Option<Box<Run>>>,
@@ -129,9 +133,15 @@ pub async fn deliver(undelivered: &UndeliveredDir, store: &dyn OutcomeSink, note
 }
 
 impl ResultRecorder {
-    /// A recorder that reports on these models. Once `interrupt.abort` is cancelled it waits for no store; it cancels
+    /// A recorder that reports on these models, and knows the prices of some. Once `interrupt.abort` is cancelled it waits for no store; it cancels
     /// `interrupt.stop` itself once the reader of standard output has gone.
-    pub fn new(sinks: RunOutputs, progress: Progress, models: &[ModelRef], interrupt: Interrupt) -> Self {
+    pub fn new(
+        sinks: RunOutputs,
+        progress: Progress,
+        models: &[ModelRef],
+        prices: HashMap<ModelRef, Price>,
+        interrupt: Interrupt,
+    ) -> Self {
         Self {
             fallback_store: sinks.fallback_store,
             away: Cell::new(false),
@@ -139,6 +149,7 @@ impl ResultRecorder {
             ndjson: Cell::new(sinks.ndjson),
             csv: RefCell::new(sinks.csv),
             progress,
+            prices,
             collector: RefCell::new(OutcomeCollector::expecting(models)),
             last: RefCell::default(),
             delivery: RefCell::default(),
@@ -149,7 +160,8 @@ impl ResultRecorder {
     /// rows, but no failures of the measurement.
     pub async fn record(&self, model: &ModelRef, attempts: Vec<AttemptResult>) -> bool {
         let mut failed = false;
-        for attempted in attempts {
+        for mut attempted in attempts {
+            cost::stamp(&mut attempted.outcome, self.prices.get(model).copied());
             self.keep(&attempted.outcome).await;
             self.write(&attempted.outcome);
             if let Some(lesson) = attempted.learned {

@@ -14,7 +14,7 @@ use crate::measure::{Gate, ModelReport};
 use crate::output::side_by_side::Sort;
 use crate::output::terminal::Terminal;
 use crate::output::{ReportView, gates, run_details, run_report};
-use crate::output::{json, print, units};
+use crate::output::{json, markdown, print, units};
 use crate::settings::Settings;
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
@@ -24,6 +24,8 @@ use std::rc::Rc;
 pub struct ReportOptions {
     /// Prints one JSON document instead of tables.
     pub json: bool,
+    /// Prints a summary in Markdown instead of tables.
+    pub markdown: bool,
     /// Lines were written to standard output as runs ended.
     pub lines: bool,
     /// The order of several models.
@@ -199,6 +201,8 @@ fn show(
     let plain = ReportView::new(Terminal { colour: false, ..terminal }, false);
     let text = if wanted.json {
         json::text(report, checked)
+    } else if wanted.markdown {
+        markdown::summary(report, checked, wanted.sort)
     } else if wanted.lines || wanted.quiet {
         String::new()
     } else {
@@ -208,13 +212,14 @@ fn show(
     };
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
-    if text.is_empty() || wanted.json {
+    let table = !(text.is_empty() || wanted.json || wanted.markdown);
+    if !table {
         // Without the table, an exit status would explain nothing: neither a gate that tripped nor a run that failed.
         let told: Vec<GateResult> =
             checked.iter().filter(|checked| checked.verdict.fails(true)).cloned().collect();
         gates::lines(&told, &plain).iter().for_each(|line| print::note(line));
     }
-    if wanted.quiet && !wanted.json && !wanted.lines {
+    if wanted.quiet && !wanted.json && !wanted.markdown && !wanted.lines {
         run_report::failures(report, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
@@ -222,7 +227,7 @@ fn show(
 
 /// Prints for people where the rows are and the commands to show them again.
 fn tell_next(delivery: &DeliverySummary, store: Option<&str>, wanted: ReportOptions, terminal: &Terminal) {
-    let for_people = terminal.stderr_tty && !(wanted.quiet || wanted.json || wanted.lines);
+    let for_people = terminal.stderr_tty && !(wanted.quiet || wanted.json || wanted.markdown || wanted.lines);
     if let Some(store) = store.filter(|_| for_people && delivery.waiting.is_empty() && delivery.lost == 0) {
         print::note(&format!("stored in {store}; to see it again: llmbench results list"));
     }

@@ -48,6 +48,7 @@ pub struct Counters {
     failures: LabelledMetric<f64>,
     stored: LabelledMetric<f64>,
     restarts: LabelledMetric<f64>,
+    dollars: LabelledMetric<f64>,
     set_aside: f64,
     ttft: LabelledMetric<Histogram>,
     rate: LabelledMetric<Histogram>,
@@ -65,6 +66,12 @@ fn of<'a, T: Default>(family: &'a mut LabelledMetric<T>, labels: &[&str]) -> &'a
 
 impl Counters {
     pub fn observe(&mut self, event: &DaemonEvent) {
+        if let DaemonEvent::Finished { slot, outcome, .. } = event
+            && let Outcome::Success(run) = outcome.as_ref()
+            && let Some(usd) = run.cost_usd
+        {
+            *of(&mut self.dollars, &[&slot.series.model.provider]) += usd;
+        }
         match event {
             // The figures are those of the series; rows and spending count everywhere else.
             DaemonEvent::Finished { outcome, .. } if is_counterpart(outcome) => {}
@@ -100,7 +107,7 @@ impl Counters {
 
     pub fn write(&self, page: &mut MetricsPage) {
         let by_lane: &[&str] = &["provider"];
-        let counters: [(&str, &str, &[&str], &LabelledMetric<f64>); 4] = [
+        let counters: [(&str, &str, &[&str], &LabelledMetric<f64>); 5] = [
             (
                 "llmbench_runs_total",
                 "Measurements that ended, by outcome: success, suspect, failure.",
@@ -114,6 +121,12 @@ impl Counters {
                 &self.failures,
             ),
             ("llmbench_rows_stored_total", "Rows that the store confirmed.", by_lane, &self.stored),
+            (
+                "llmbench_cost_dollars_total",
+                "What successful measurements cost, counterparts included, where prices are known.",
+                by_lane,
+                &self.dollars,
+            ),
             ("llmbench_lane_restarts_total", "Lanes that ended unexpectedly.", by_lane, &self.restarts),
         ];
         for (name, help, labels, family) in counters {

@@ -203,18 +203,20 @@ fn lanes(page: &mut MetricsPage, lanes: &[LaneReport], now: DateTime<Utc>) {
 }
 
 fn budgets(page: &mut MetricsPage, lanes: &[LaneReport]) {
-    let name = "llmbench_budget_left";
-    page.family(name, MetricKind::Gauge, "What is left of the day's budget (UTC): runs, tokens, dollars.");
-    for (lane, budget) in lanes.iter().filter_map(|lane| Some((lane, lane.budget.as_ref()?))) {
-        let left = [
-            ("runs", budget.runs_left.map(|runs| runs as f64)),
-            ("tokens", budget.tokens_left.map(|tokens| tokens as f64)),
-            ("dollars", budget.dollars_left),
-        ];
-        for (unit, value) in left.into_iter().filter_map(|(unit, value)| Some((unit, value?))) {
-            page.sample(name, &[("provider", &lane.provider), ("unit", unit)], value);
+    let budgets = || lanes.iter().filter_map(|lane| Some((lane, lane.budget.as_ref()?.units())));
+    let mut write = |name, help, limit: bool| {
+        page.family(name, MetricKind::Gauge, help);
+        for (lane, units) in budgets() {
+            for (unit, left, most) in units {
+                if let Some(value) = if limit { most } else { left } {
+                    page.sample(name, &[("provider", &lane.provider), ("unit", unit)], value);
+                }
+            }
         }
-    }
+    };
+    let help = "What is left of the day's budget (UTC): runs, tokens, dollars.";
+    write("llmbench_budget_left", help, false);
+    write("llmbench_budget_limit", "The day's budget (UTC): runs, tokens, dollars.", true);
 }
 
 fn models(page: &mut MetricsPage, freshness: &Freshness) {

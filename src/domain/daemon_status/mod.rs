@@ -17,6 +17,7 @@ pub use problem::{DaemonProblem, ProblemKind, ProblemSeverity};
 
 use crate::domain::calibration::CalibrationReport;
 use crate::domain::clock_skew::BEARABLE;
+use crate::domain::daemon_config::DailyLimits;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -205,11 +206,44 @@ pub struct LaneReport {
     pub budget: Option<BudgetReport>,
 }
 
-/// The rest of a day's budget (UTC); a field is `None` if it is not limited.
+/// A day's budget (UTC) and what is left of it; a field is `None` if it is not limited. Running calls count with the most
+/// that they may cost.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetReport {
     pub runs_left: Option<u64>,
     /// Tokens, input and output together.
     pub tokens_left: Option<u64>,
     pub dollars_left: Option<f64>,
+    /// The limits; reports of older programs lack them.
+    #[serde(default)]
+    pub runs_limit: Option<u64>,
+    #[serde(default)]
+    pub tokens_limit: Option<u64>,
+    #[serde(default)]
+    pub dollars_limit: Option<f64>,
+}
+
+impl BudgetReport {
+    /// `None` if nothing is limited.
+    pub fn of(limits: DailyLimits, left: DailyLimits) -> Option<Self> {
+        let dollars = |micro: Option<u64>| micro.map(|micro| micro as f64 / 1e6);
+        (limits != DailyLimits::default()).then(|| Self {
+            runs_left: left.runs,
+            tokens_left: left.tokens,
+            dollars_left: dollars(left.micro_dollars),
+            runs_limit: limits.runs,
+            tokens_limit: limits.tokens,
+            dollars_limit: dollars(limits.micro_dollars),
+        })
+    }
+
+    /// Every unit that may be limited: its name, what is left, and the limit.
+    pub fn units(&self) -> [(&'static str, Option<f64>, Option<f64>); 3] {
+        let number = |count: Option<u64>| count.map(|count| count as f64);
+        [
+            ("runs", number(self.runs_left), number(self.runs_limit)),
+            ("tokens", number(self.tokens_left), number(self.tokens_limit)),
+            ("dollars", self.dollars_left, self.dollars_limit),
+        ]
+    }
 }

@@ -1,9 +1,10 @@
 //! The status as documents, described by `docs/schema/status.schema.json`.
 
-use super::{StatusReport, calibrations, places, runners};
+use super::{StatusReport, budgets, calibrations, places, runners};
 use crate::domain::daemon_status::{DaemonProblem, LaneReport};
 use crate::domain::fleet::{HeartbeatRow, ProviderState};
 use crate::output::json::time;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,7 +15,8 @@ pub const CHECK_SCHEMA: &str = "llmbench.status.check/1";
 
 pub fn document(report: &StatusReport) -> Value {
     let providers = report.rows();
-    let providers = providers.iter().map(|(state, lane, name)| provider(*state, lane.as_ref(), name));
+    let providers =
+        providers.iter().map(|(state, lane, name)| provider(*state, lane.as_ref(), name, report.as_of));
     let fleet = report.fleet.as_ref();
     json!({
         "schema": SCHEMA,
@@ -54,7 +56,12 @@ fn problem(problem: &DaemonProblem) -> Value {
     })
 }
 
-fn provider(state: Option<&ProviderState>, lane: Option<&LaneReport>, name: &str) -> Value {
+fn provider(
+    state: Option<&ProviderState>,
+    lane: Option<&LaneReport>,
+    name: &str,
+    now: DateTime<Utc>,
+) -> Value {
     json!({
         "provider": name,
         "enabled": state.map(|state| state.enabled),
@@ -70,6 +77,7 @@ fn provider(state: Option<&ProviderState>, lane: Option<&LaneReport>, name: &str
         "failures_24h": state.map(|state| state.failures),
         "error_rate_24h": state.and_then(ProviderState::error_rate),
         "lane": lane,
+        "budget_today": budgets::json(lane, now),
     })
 }
 

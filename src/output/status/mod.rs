@@ -1,6 +1,7 @@
 //! Formats the state of measuring for people: problems first, then each provider, remote runners, places, calibrations,
 //! the daemon, and the last report of every component. Pure: findings in, text out.
 
+mod budgets;
 pub mod calibrations;
 pub mod json;
 pub mod live;
@@ -224,6 +225,7 @@ fn provider_list<'a>(rows: &'a [ProviderRow<'a>], now: DateTime<Utc>) -> ListRep
         .column(words("LAST OK").rank(2), last_success)
         .column(count("RUNS").rank(5), |row| counted(row, |state| state.successes + state.failures))
         .column(Column::number("FAILED"), |(state, ..)| failed(*state))
+        .column(words("BUDGET TODAY").free().rank(6), move |(_, lane, _)| budgets::cell(lane.as_ref(), now))
         .column(words("LANE").rank(1), lane)
         .column(words("REASON").free().rank(7), move |(_, lane, _)| reason(lane.as_ref(), now))
 }

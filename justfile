@@ -24,6 +24,10 @@ test *arguments:
 figures *parts:
     cargo bench --locked --bench figures -- {{parts}}
 
+# The other tables of it: how often comparisons and changes are right.
+statistics *parts:
+    cargo bench --locked --bench statistics -- {{parts}}
+
 # One fuzz target for some seconds; needs a nightly compiler and cargo-fuzz: just fuzz decode_chat 60
 fuzz target seconds="60":
     cargo +nightly fuzz run {{target}} fuzz/corpus/{{target}} -- -max_total_time={{seconds}}

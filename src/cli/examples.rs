@@ -77,6 +77,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("llmbench results compare together fireworks --since 7d", "Which of two is faster.")],
     ),
     (
+        "results changes",
+        &[("llmbench results changes --open", "What became slower or faster and did not go back.")],
+    ),
+    (
         "results pairs",
         &[("llmbench results pairs --provider groq", "What a new connection to groq cost last week.")],
     ),

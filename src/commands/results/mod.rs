@@ -1,6 +1,7 @@
 //! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides, pairs of cold and
 //! warm requests, or figures computed again, of stored runs and of somebody's export.
 
+mod changes;
 mod compare;
 mod export;
 mod export_receipts;
@@ -41,6 +42,7 @@ pub async fn run(
         ResultsCommand::Show(args) => show(args, context()?).await,
         ResultsCommand::Export(args) => export::run(args, context()?).await,
         ResultsCommand::Compare(args) => compare::run(args, context()?).await,
+        ResultsCommand::Changes(args) => changes::run(args, context()?).await,
         ResultsCommand::Pairs(args) => pairs::run(args, context()?).await,
         ResultsCommand::Recompute(args) => recompute::run(args, context()?).await,
         // Whoever checks somebody's figures needs no configuration and no store.

@@ -4,7 +4,7 @@
 pub mod bridge;
 pub mod calibrate;
 pub mod catalog;
-mod changes;
+pub mod changes;
 pub mod complete;
 pub mod config;
 pub mod context;

@@ -3,6 +3,8 @@
 use super::backend::Backend;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{DateTime, TimeDelta, Utc};
+use llmbench::commands::changes::level_cache::LevelCache;
+use llmbench::commands::changes::look;
 use llmbench::domain::ModelRef;
 use llmbench::domain::interval::Interval;
 use llmbench::domain::series_block::{
@@ -13,11 +15,12 @@ use llmbench::domain::series_change::{
     WatchedFigure,
 };
 use llmbench::storage::Store;
-use llmbench::storage::series_blocks::{DueBlocks, first_unfinished, series_key};
+use llmbench::storage::series_blocks::{DayColumns, DueBlocks, first_unfinished, series_key};
 use llmbench::storage::series_changes::ChangeFilter;
 use mongodb::bson::{Document, doc};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use std::sync::Arc;
+use std::time::Instant;
 
 async fn opened(backend: &Backend) -> Arc<dyn Store> {
     let store = backend.open(&["cloud-default-v1"]).await;
@@ -225,5 +228,54 @@ async fn annotation(backend: &Backend) -> Option<String> {
             assert!(row.get_datetime("began_at").is_ok() && row.get("id").is_none(), "{row}");
             row.get_str("newer").ok().map(str::to_owned)
         }
+    }
+}
+
+/// How long looks at 5,000 series take: `cargo test --test it -- --ignored --nocapture looks_at_five_thousand`.
+#[tokio::test]
+#[ignore = "a measurement, not a promise of every machine"]
+async fn looks_at_five_thousand_series() {
+    let (backend, series_count, days) = (Backend::sqlite(), 5_000, 90);
+    let store = opened(&backend).await;
+    let end = first_unfinished(now());
+    let level = |number: i64, slot: i64| {
+        let chance = |step: f64| ((number * 7919 + slot) as f64 * step).fract() - 0.5;
+        0.4 * (0.3 * (chance(0.618_033_988_75) + chance(0.754_877_666_2))).exp()
+    };
+    let mut connection = Connection::open(backend.url().strip_prefix("sqlite:").unwrap()).unwrap();
+    let transaction = connection.transaction().unwrap();
+    for number in 0..series_count {
+        let series = series(&format!("m{number}"));
+        let (key, first) = (series_key(&series), end - days * 8);
+        for day in day_of_slot(first)..=day_of_slot(end - 1) {
+            let slots = (day * 8).max(first)..(day * 8 + 8).min(end);
+            let blocks: Vec<_> = slots.map(|slot| block(slot, level(number, slot))).collect();
+            let doc = serde_json::to_string(&DayColumns::of(&blocks)).unwrap();
+            transaction
+                .prepare_cached("INSERT INTO series_blocks VALUES (?, ?, ?)")
+                .unwrap()
+                .execute(params![key, day, doc])
+                .unwrap();
+        }
+        let sql = "INSERT INTO measured_series VALUES (?1, 'groq', ?2, NULL, 'p', NULL, ?3, ?4, ?5, ?3, 1)";
+        let names = params![key, series.model.model_id, first, end - 1, days * 8];
+        transaction.prepare_cached(sql).unwrap().execute(names).unwrap();
+    }
+    transaction.commit().unwrap();
+    let mut cache = LevelCache::lasting();
+    let begun = Instant::now();
+    let report = look(&*store, now(), &mut cache).await.unwrap();
+    println!("{} series, {} changes: {:?} at first", report.series, report.new.len(), begun.elapsed());
+    for later in 0..2 {
+        let slot = end + later;
+        let blocks: Vec<_> = (0..series_count)
+            .map(|number| of(&format!("m{number}"), block(slot, level(number, slot))))
+            .collect();
+        let begun = Instant::now();
+        store.keep_blocks(&[(slot, 1)], &blocks).await.unwrap();
+        let kept = begun.elapsed();
+        let at = slot_start(slot + 1) + TimeDelta::minutes(11);
+        let report = look(&*store, at, &mut cache).await.unwrap();
+        println!("{} series: {kept:?} kept, {:?} after a block", report.series, begun.elapsed() - kept);
     }
 }

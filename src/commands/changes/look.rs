@@ -13,6 +13,7 @@ use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use tokio::task::JoinHandle;
 
 /// Series whose history is read at once.
 const SERIES_AT_ONCE: usize = 100;
@@ -54,13 +55,19 @@ pub async fn look(
     let to = first_unfinished(now);
     let (known, others): (Vec<_>, Vec<_>) =
         changed.iter().map(|one| (one.clone(), cache.take(one))).partition(|(_, levels)| levels.is_some());
-    let mut found = Vec::new();
+    let (mut found, mut working) = (Vec::new(), None::<JoinHandle<LookedSeries>>);
     for (series, at_once) in [(known, KNOWN_AT_ONCE), (others, SERIES_AT_ONCE)] {
         let mut series = series.into_iter().peekable();
         while series.peek().is_some() {
-            let some = series.by_ref().take(at_once).collect();
-            found.extend(look_at(store, some, &stored, to, cache).await?);
+            // The next ones are read while these are looked at.
+            let next = look_at(store, series.by_ref().take(at_once).collect(), &stored, to).await?;
+            if let Some(before) = working.replace(next) {
+                found.extend(finished(before, cache).await?);
+            }
         }
+    }
+    if let Some(last) = working {
+        found.extend(finished(last, cache).await?);
     }
     let mut report = LookReport { series: changed.len(), ..LookReport::default() };
     if !found.is_empty() {
@@ -87,15 +94,30 @@ impl LookReport {
     }
 }
 
-/// The changes of these series that are new or became others. The arithmetic runs on a thread of its own, so that nothing
-/// else of the process waits for it.
+/// What a look at some series found, and their levels.
+struct LookedSeries {
+    found: Vec<SeriesChange>,
+    levels: Vec<(String, SeriesLevels)>,
+}
+
+async fn finished(
+    working: JoinHandle<LookedSeries>,
+    cache: &mut LevelCache,
+) -> Result<Vec<SeriesChange>, StoreError> {
+    let looked = working.await;
+    let looked = looked.map_err(|error| StoreError::Broken(format!("the look for changes: {error}")))?;
+    looked.levels.into_iter().for_each(|(key, levels)| cache.keep(key, levels));
+    Ok(looked.found)
+}
+
+/// Reads the blocks of these series, and begins to look for changes that are new or became others. The arithmetic runs on
+/// a thread of its own, so that nothing else of the process waits for it.
 async fn look_at(
     store: &dyn Store,
     series: Vec<(StoredSeries, Option<SeriesLevels>)>,
     stored: &[SeriesChange],
     to: i64,
-    cache: &mut LevelCache,
-) -> Result<Vec<SeriesChange>, StoreError> {
+) -> Result<JoinHandle<LookedSeries>, StoreError> {
     let from = move |levels: &Option<SeriesLevels>| match levels {
         Some(levels) => levels.through(),
         None => to - HISTORY_DAYS * SLOTS_OF_DAY,
@@ -117,13 +139,9 @@ async fn look_at(
             found.extend(shifted(&one, &levels, &of_these, to));
             kept.push((one.key, levels));
         }
-        (found, kept)
+        LookedSeries { found, levels: kept }
     };
-    let worked = tokio::task::spawn_blocking(work).await;
-    let (found, kept) =
-        worked.map_err(|error| StoreError::Broken(format!("the look for changes: {error}")))?;
-    kept.into_iter().for_each(|(key, levels)| cache.keep(key, levels));
-    Ok(found)
+    Ok(tokio::task::spawn_blocking(work))
 }
 
 /// What the detector says of a series, joined to what is stored of it.

@@ -100,6 +100,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("llmbench results cost --since 30d --by model", "What a month cost, the dearest model first.")],
     ),
     (
+        "results changes",
+        &[("llmbench results changes --open", "What became slower or faster and did not go back.")],
+    ),
+    (
         "results pairs",
         &[("llmbench results pairs --provider groq", "What a new connection to groq cost last week.")],
     ),

@@ -2,6 +2,7 @@
 
 pub mod calibrate;
 pub mod catalog;
+pub mod changes;
 pub mod complete;
 pub mod completions;
 pub mod config;

@@ -1,5 +1,6 @@
 //! `llmbench results`: shows stored runs.
 
+use crate::cli::changes::ResultsChangesArgs;
 use crate::cli::cost::ResultsCostArgs;
 use crate::cli::errors::{ModelArgs, WindowArgs};
 use crate::cli::values;
@@ -25,6 +26,8 @@ pub enum ResultsCommand {
     Export(ResultsExportArgs),
     /// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
     Compare(ResultsCompareArgs),
+    /// Changes of measured series: when, by how much, why; open ones and those of the last 30 days unless --since says else
+    Changes(ResultsChangesArgs),
     /// Tell what a new connection costs, from stored pairs; of the last 7 days unless --since says else
     Pairs(ResultsPairsArgs),
     /// Tell what measuring cost, and what the month will cost; of the last 30 days unless --since says else

@@ -4,6 +4,7 @@
 pub mod bridge;
 pub mod calibrate;
 pub mod catalog;
+pub mod changes;
 pub mod complete;
 pub mod completions;
 pub mod config;

@@ -62,6 +62,14 @@ pub const MONGODB_COLLECTION_MODEL_ADAPTATIONS: &str = "MONGODB_COLLECTION_MODEL
 pub const MONGODB_COLLECTION_NOTICES: &str = "MONGODB_COLLECTION_NOTICES";
 /// Collection of the calibrations of hosts (`bench_calibrations`).
 pub const MONGODB_COLLECTION_CALIBRATIONS: &str = "MONGODB_COLLECTION_CALIBRATIONS";
+/// Collection of the series that have blocks (`bench_series`).
+pub const MONGODB_COLLECTION_SERIES: &str = "MONGODB_COLLECTION_SERIES";
+/// Collection of blocks of series (`bench_series_blocks`).
+pub const MONGODB_COLLECTION_SERIES_BLOCKS: &str = "MONGODB_COLLECTION_SERIES_BLOCKS";
+/// Collection of the slots of which blocks were made (`bench_series_slots`).
+pub const MONGODB_COLLECTION_SERIES_SLOTS: &str = "MONGODB_COLLECTION_SERIES_SLOTS";
+/// Collection of changes of series (`bench_series_changes`).
+pub const MONGODB_COLLECTION_SERIES_CHANGES: &str = "MONGODB_COLLECTION_SERIES_CHANGES";
 /// Endpoints of a router's models.
 pub const MONGODB_COLLECTION_ENDPOINTS: &str = "MONGODB_COLLECTION_ENDPOINTS";
 
@@ -218,6 +226,10 @@ pub const ALL: &[&str] = &[
     MONGODB_COLLECTION_MODEL_ADAPTATIONS,
     MONGODB_COLLECTION_NOTICES,
     MONGODB_COLLECTION_CALIBRATIONS,
+    MONGODB_COLLECTION_SERIES,
+    MONGODB_COLLECTION_SERIES_BLOCKS,
+    MONGODB_COLLECTION_SERIES_SLOTS,
+    MONGODB_COLLECTION_SERIES_CHANGES,
     MONGODB_COLLECTION_ENDPOINTS,
     LLMBENCH_SMTP_URL,
     LLMBENCH_SMTP_PASSWORD,

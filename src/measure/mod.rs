@@ -6,6 +6,7 @@ pub mod block_comparison;
 pub mod busy_loop;
 pub mod calibration;
 pub mod change_cause;
+pub mod change_windows;
 pub mod clock_thread;
 pub mod collect;
 pub mod compare;
@@ -26,6 +27,7 @@ pub mod receipt;
 pub mod receipt_figures;
 pub mod redact_outcome;
 pub mod report;
+pub mod shift_changes;
 pub mod stats;
 pub mod student_t;
 #[cfg(test)]

@@ -43,6 +43,14 @@ pub struct CollectionNames {
     pub ingest_keys: String,
     /// Calibrations of hosts, by the ids that rows name.
     pub calibrations: String,
+    /// Series that have blocks, by their keys.
+    pub series: String,
+    /// Blocks of series, one row per series and day.
+    pub series_blocks: String,
+    /// The slots of which blocks were made, with the number of their rows.
+    pub series_slots: String,
+    /// Changes of series.
+    pub series_changes: String,
 }
 
 /// The database if neither `MONGODB_DB` nor the URI names one.
@@ -79,10 +87,14 @@ impl CollectionNames {
             notices: named("NOTICES", "bench_notices"),
             ingest_keys: named("INGEST_KEYS", "bench_ingest_keys"),
             calibrations: named("CALIBRATIONS", "bench_calibrations"),
+            series: named("SERIES", "bench_series"),
+            series_blocks: named("SERIES_BLOCKS", "bench_series_blocks"),
+            series_slots: named("SERIES_SLOTS", "bench_series_slots"),
+            series_changes: named("SERIES_CHANGES", "bench_series_changes"),
         }
     }
 
-    pub fn all(&self) -> [&str; 20] {
+    pub fn all(&self) -> [&str; 24] {
         [
             &self.models,
             &self.endpoints,
@@ -104,6 +116,10 @@ impl CollectionNames {
             &self.notices,
             &self.ingest_keys,
             &self.calibrations,
+            &self.series,
+            &self.series_blocks,
+            &self.series_slots,
+            &self.series_changes,
         ]
     }
 

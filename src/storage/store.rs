@@ -20,6 +20,8 @@ use super::overview::OverviewStore;
 use super::posts::PostStore;
 use super::posts::ingest_keys::IngestKeyStore;
 use super::rankings::RankingStore;
+use super::series_blocks::SeriesBlockStore;
+use super::series_changes::SeriesChangeStore;
 use async_trait::async_trait;
 
 /// The additional calls for operators.
@@ -44,6 +46,8 @@ pub trait Store:
     + ChoreStore
     + PostStore
     + IngestKeyStore
+    + SeriesBlockStore
+    + SeriesChangeStore
 {
     /// Creates tables, collections and indexes that are missing. Safe to repeat.
     async fn init(&self) -> Result<(), StoreError>;

@@ -3,6 +3,7 @@
 
 mod cadence;
 mod calibrated;
+mod changes;
 mod clocks;
 mod fleet;
 mod health;

@@ -1,6 +1,7 @@
 //! `llmbench results export` and `llmbench results compare` through the binary, on both stores.
 
 pub mod bulk;
+pub mod changes;
 mod compare;
 mod cost;
 mod endings;

@@ -11,6 +11,7 @@ pub mod mongo;
 mod notices;
 mod rankings;
 mod received;
+mod series;
 mod sqlite;
 mod standing;
 mod story;

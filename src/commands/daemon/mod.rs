@@ -8,6 +8,7 @@ mod log_setup;
 mod monitoring_endpoints;
 mod provider_clients;
 
+use super::changes::watch;
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
 use crate::commands::bridge;
@@ -237,6 +238,11 @@ fn beside(
         return beside;
     }
     beside.spawn(model_status::run(Arc::clone(store_handle), daemon_config.tick));
+    let handle = Arc::clone(store_handle);
+    beside.spawn(watch::run(move || {
+        let handle = Arc::clone(&handle);
+        async move { handle.store().await }
+    }));
     let (events, liveness) = (events.clone(), Arc::clone(&endpoints.liveness));
     beside
         .spawn(SelfChecker { store_handle: Arc::clone(store_handle), daemon_config, events, liveness }.run());

@@ -8,6 +8,7 @@ use crate::bridge::server::router::ListenerKind;
 use crate::bridge::server::tls::{TlsFiles, TlsIdentity};
 use crate::bridge::server::{BridgePolicy, BridgeServer, QueueWriters, RunnerKey};
 use crate::cli::ingest::IngestServeArgs;
+use crate::commands::changes::watch;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
@@ -72,7 +73,13 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     let private = args.metrics_listen.map(listen).transpose()?;
     announce(&args, &public, private.as_ref(), &store.describe(), bridge.usable_keys())?;
     let servers = BridgeListeners { identity, public, private, most: args.max_connections as usize };
+    // No daemon need run beside the store: runners' rows come through here alone.
+    let watching = tokio::spawn(watch::run(move || {
+        let store = store.clone();
+        async move { Ok(store) }
+    }));
     let cut = servers.serve(bridge.clone(), interrupt).await;
+    watching.abort();
     let rest = finish(bridge, writers).await;
     log.flush(process_log::LAST_LINES);
     print::note(&farewell(&rest, cut, log.dropped()));

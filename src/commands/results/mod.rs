@@ -1,6 +1,7 @@
 //! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides, pairs of cold and
 //! warm requests, or figures computed again, of stored runs and of somebody's export.
 
+mod changes;
 mod compare;
 mod cost;
 mod export;
@@ -42,6 +43,7 @@ pub async fn run(
         ResultsCommand::Show(args) => show(args, context()?).await,
         ResultsCommand::Export(args) => export::run(args, context()?).await,
         ResultsCommand::Compare(args) => compare::run(args, context()?).await,
+        ResultsCommand::Changes(args) => changes::run(args, context()?).await,
         ResultsCommand::Pairs(args) => pairs::run(args, context()?).await,
         ResultsCommand::Cost(args) => cost::run(args, context()?).await,
         ResultsCommand::Recompute(args) => recompute::run(args, context()?).await,

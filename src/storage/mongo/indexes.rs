@@ -60,7 +60,7 @@ const BY_TIME_AND_KIND: &[(&str, i32)] = &[
 pub(in crate::storage) const RECEIVED: &str = "received_at_1";
 const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
 
-static INDEXES: [Index; 32] = [
+static INDEXES: [Index; 34] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, IndexKind::Plain),
     index(
         |n| &n.cloud,
@@ -148,6 +148,8 @@ static INDEXES: [Index; 32] = [
         &[("batch", 1), ("changed_at", 1)],
         IndexKind::Plain,
     ),
+    index(|n| &n.series_blocks, "series_1_day_1", &[("series", 1), ("day", 1)], IndexKind::Plain),
+    index(|n| &n.series_changes, "began_at_-1__id_1", &[("began_at", -1), ("_id", 1)], IndexKind::Plain),
 ];
 
 /// The indexes that [`create`] creates, one line each.

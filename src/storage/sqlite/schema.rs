@@ -5,7 +5,7 @@ use super::errors::SqliteCallError;
 use crate::storage::catalog::sqlite::entries;
 use crate::storage::{
     StoreError, calibrations, claims, endpoints, health, history, identities, lifecycle, listings, notices,
-    posts, rankings,
+    posts, rankings, series_blocks, series_changes,
 };
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -134,6 +134,8 @@ const STEPS: &[&str] = &[
     health::sqlite::AUDITS,
     rankings::sqlite::COLUMNS,
     calibrations::sqlite::TABLE,
+    series_blocks::sqlite::TABLES,
+    series_changes::sqlite::TABLE,
 ];
 
 /// The objects that [`migrate`] creates, for people.

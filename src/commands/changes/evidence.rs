@@ -1,0 +1,194 @@
+//! Gathers what is stored around changes: blocks of the changed series and of its neighbours over the time before and
+//! after, and calibrations of the host.
+
+use crate::domain::calibration::CalibrationSummary;
+use crate::domain::change_evidence::{
+    ChangeEvidence, ChangeSurroundings, MOST_NEIGHBOURS, SeriesNeighbour, StoredFacts,
+};
+use crate::domain::series_block::{SeriesBlock, day_of_slot};
+use crate::domain::series_change::{MeasuredSeries, SeriesChange};
+use crate::measure::change_windows::{ChangeWindows, facts, neighbour};
+use crate::storage::series_blocks::{StoredSeries, series_key};
+use crate::storage::{Store, StoreError};
+use chrono::TimeDelta;
+use std::collections::HashMap;
+
+/// Changes of one look whose surroundings are gathered. Many more at once are one event, and the first of each provider
+/// tell it.
+const MOST_CHANGES: usize = 200;
+
+/// A host whose newest calibration is older than this long before a change has nothing to say of it.
+const CALIBRATED: TimeDelta = TimeDelta::days(30);
+
+/// Calibrations of a host that are searched for those of both windows; a host makes one a day.
+const MOST_CALIBRATIONS: u32 = 200;
+
+/// Gathers the surroundings of these changes; `to` is the first slot that has no block yet.
+///
+/// # Errors
+/// The store's.
+pub async fn gather(
+    store: &dyn Store,
+    all: &[StoredSeries],
+    changes: &[SeriesChange],
+    to: i64,
+) -> Result<ChangeEvidence, StoreError> {
+    let calibrations = Calibrations::read(store, changes).await?;
+    let mut around = Vec::new();
+    for change in changes.iter().take(MOST_CHANGES) {
+        around.push(surroundings(store, all, change, to, &calibrations).await?);
+    }
+    Ok(ChangeEvidence { around })
+}
+
+async fn surroundings(
+    store: &dyn Store,
+    all: &[StoredSeries],
+    change: &SeriesChange,
+    to: i64,
+    calibrations: &Calibrations,
+) -> Result<ChangeSurroundings, StoreError> {
+    let windows = ChangeWindows::of(change, to);
+    let (from, end) = windows.span();
+    let neighbours = neighbours(all, &change.series, from);
+    // Failures may have no connection of their own.
+    let unconnected = MeasuredSeries { connection: None, ..change.series.clone() };
+    let own = [series_key(&change.series), series_key(&unconnected)];
+    let keys: Vec<String> = own.iter().cloned().chain(neighbours.iter().map(|one| one.key.clone())).collect();
+    let mut blocks: HashMap<String, Vec<SeriesBlock>> = HashMap::new();
+    for day in store.series_days(&keys, day_of_slot(from), day_of_slot(end) + 1).await? {
+        blocks.entry(day.key).or_default().extend(day.columns.blocks(day.day));
+    }
+    let of = |key: &str| blocks.get(key).map(Vec::as_slice).unwrap_or_default();
+    let mut mine = of(&own[0]).to_vec();
+    if own[0] != own[1] {
+        mine.extend_from_slice(of(&own[1]));
+    }
+    let side = |window| calibrations.beside(facts(&mine, window), &mine, window);
+    let reading = |one: &&StoredSeries| {
+        let reading = neighbour(change, of(&one.key), &windows)?;
+        Some(SeriesNeighbour { series: one.series.clone(), reading })
+    };
+    Ok(ChangeSurroundings {
+        change_id: change.id.clone(),
+        before: side(windows.before),
+        after: side(windows.after),
+        neighbours: neighbours.iter().filter_map(reading).collect(),
+    })
+}
+
+/// The series whose levels say how far a change reaches.
+fn neighbours<'a>(all: &'a [StoredSeries], changed: &MeasuredSeries, from: i64) -> Vec<&'a StoredSeries> {
+    let same_question =
+        |one: &MeasuredSeries| one.profile == changed.profile && one.connection == changed.connection;
+    let (mut elsewhere, mut models, mut providers) = (Vec::new(), Vec::new(), Vec::new());
+    for stored in
+        all.iter().filter(|one| one.sampled_blocks > 0 && one.last_slot >= from && one.series != *changed)
+    {
+        let one = &stored.series;
+        if one.model == changed.model {
+            if same_question(one) && one.runner != changed.runner {
+                elsewhere.push(stored);
+            }
+        } else if one.runner == changed.runner {
+            let kind =
+                if one.model.provider == changed.model.provider { &mut models } else { &mut providers };
+            kind.push(stored);
+        }
+    }
+    for kind in [models, spread(providers)] {
+        let (same, others): (Vec<_>, Vec<_>) = kind.into_iter().partition(|one| same_question(&one.series));
+        elsewhere.extend(same.into_iter().chain(others).take(MOST_NEIGHBOURS));
+    }
+    elsewhere
+}
+
+/// The series in turns of their providers, so that the first of them are of many.
+fn spread(series: Vec<&StoredSeries>) -> Vec<&StoredSeries> {
+    let mut turns: HashMap<&str, usize> = HashMap::new();
+    let mut all: Vec<(usize, &StoredSeries)> = Vec::new();
+    for one in series {
+        let turn = turns.entry(one.series.model.provider.as_str()).or_default();
+        all.push((*turn, one));
+        *turn += 1;
+    }
+    all.sort_by_key(|(turn, _)| *turn);
+    all.into_iter().map(|(_, one)| one).collect()
+}
+
+/// Calibrations by the ids that rows name.
+struct Calibrations(HashMap<String, CalibrationSummary>);
+
+impl Calibrations {
+    async fn read(store: &dyn Store, changes: &[SeriesChange]) -> Result<Self, StoreError> {
+        let Some(earliest) = changes.iter().map(|change| change.began.earliest).min() else {
+            return Ok(Self(HashMap::new()));
+        };
+        let mut found = HashMap::new();
+        for newest in store.newest_calibrations(earliest - CALIBRATED).await? {
+            let all = store.calibrations(&newest.host, MOST_CALIBRATIONS).await?;
+            found.extend(all.iter().map(|one| (one.id.clone(), one.summary())));
+        }
+        Ok(Self(found))
+    }
+
+    /// The facts with the calibration that the last rows of the window name.
+    fn beside(&self, facts: StoredFacts, blocks: &[SeriesBlock], (from, to): (i64, i64)) -> StoredFacts {
+        let within = blocks.iter().filter(|block| from <= block.slot && block.slot < to);
+        let named =
+            within.filter(|block| block.facts.calibration_id.is_some()).max_by_key(|block| block.slot);
+        let made = named.and_then(|block| self.0.get(block.facts.calibration_id.as_ref()?));
+        StoredFacts {
+            calibration_error_seconds: made.and_then(|one| one.ttft_error_mean),
+            calibration_fit: made.map(|one| one.may_publish),
+            ..facts
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ModelRef;
+
+    fn stored(model: &str, runner: &str, profile: &str) -> StoredSeries {
+        let series = MeasuredSeries {
+            model: model.parse::<ModelRef>().unwrap(),
+            runner: Some(runner.to_owned()),
+            profile: Some(profile.to_owned()),
+            connection: Some("cold".to_owned()),
+        };
+        StoredSeries {
+            key: series_key(&series),
+            series,
+            first_slot: 0,
+            last_slot: 100,
+            sampled_blocks: 9,
+            changed_from: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn neighbours_are_the_same_elsewhere_and_others_of_the_same_runner() {
+        let mut all = vec![
+            stored("groq:m", "a", "p"),
+            stored("groq:m", "b", "p"),
+            stored("groq:m", "b", "other"),
+            stored("groq:m", "a", "other"),
+            stored("groq:n", "a", "other"),
+            stored("groq:o", "a", "p"),
+            stored("groq:o", "b", "p"),
+        ];
+        for provider in ["x", "y"] {
+            all.extend((0..60).map(|number| stored(&format!("{provider}:{number:02}"), "a", "p")));
+        }
+        all.push(StoredSeries { last_slot: 3, ..stored("groq:silent", "a", "p") });
+        let found = neighbours(&all, &all[0].series, 50);
+        let named: Vec<String> = found.iter().map(|one| one.series.model.to_string()).collect();
+        assert_eq!(named[..3], ["groq:m", "groq:o", "groq:n"]);
+        assert_eq!(found[0].series.runner.as_deref(), Some("b"));
+        let of = |provider: &str| named.iter().filter(|name| name.starts_with(provider)).count();
+        assert_eq!((of("x:"), of("y:"), named.len()), (20, 20, 43));
+    }
+}

@@ -1,0 +1,190 @@
+//! The look for changes: series whose blocks became others since the last look, their figures through the detector, and
+//! what it found joined to what is stored. Blocks must be up to date.
+
+use super::evidence;
+use super::level_cache::{LevelCache, SeriesLevels};
+use crate::domain::series_block::{SLOTS_OF_DAY, day_of_slot};
+use crate::domain::series_change::{SeriesChange, WatchedFigure};
+use crate::measure::change_cause::attribute;
+use crate::measure::level_shift::{ShiftSettings, find_shifts_since};
+use crate::measure::shift_changes::LookedFigure;
+use crate::storage::series_blocks::{HISTORY_DAYS, SeriesDay, StoredSeries, first_unfinished};
+use crate::storage::series_changes::ChangeFilter;
+use crate::storage::{Store, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use tokio::task::JoinHandle;
+
+/// Series whose history is read at once.
+const SERIES_AT_ONCE: usize = 100;
+
+/// The same of series of which only new blocks are read.
+const KNOWN_AT_ONCE: usize = 5_000;
+
+/// Times of equal changes differ by up to a block beyond their intervals.
+const MEETING: TimeDelta = TimeDelta::hours(3);
+
+/// What a look did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LookReport {
+    /// Series that were looked at.
+    pub series: usize,
+    /// Changes that are new.
+    pub new: Vec<SeriesChange>,
+    /// Changes that are over since this look.
+    pub ended: Vec<SeriesChange>,
+    /// All changes that were written, those among them.
+    pub written: usize,
+}
+
+/// Looks for changes in series that have other blocks than at the last look, and keeps what it finds.
+///
+/// # Errors
+/// The store's. What was not looked at stays to be looked at.
+pub async fn look(
+    store: &dyn Store,
+    now: DateTime<Utc>,
+    cache: &mut LevelCache,
+) -> Result<LookReport, StoreError> {
+    let all = store.measured_series().await?;
+    let changed: Vec<StoredSeries> = all.iter().filter(|one| one.changed_from.is_some()).cloned().collect();
+    if changed.is_empty() {
+        return Ok(LookReport::default());
+    }
+    let stored = store.series_changes(&ChangeFilter::default()).await?;
+    let to = first_unfinished(now);
+    let (known, others): (Vec<_>, Vec<_>) =
+        changed.iter().map(|one| (one.clone(), cache.take(one))).partition(|(_, levels)| levels.is_some());
+    let (mut found, mut working) = (Vec::new(), None::<JoinHandle<LookedSeries>>);
+    for (series, at_once) in [(known, KNOWN_AT_ONCE), (others, SERIES_AT_ONCE)] {
+        let mut series = series.into_iter().peekable();
+        while series.peek().is_some() {
+            // The next ones are read while these are looked at.
+            let next = look_at(store, series.by_ref().take(at_once).collect(), &stored, to).await?;
+            if let Some(before) = working.replace(next) {
+                found.extend(finished(before, cache).await?);
+            }
+        }
+    }
+    if let Some(last) = working {
+        found.extend(finished(last, cache).await?);
+    }
+    let mut report = LookReport { series: changed.len(), ..LookReport::default() };
+    if !found.is_empty() {
+        let written = explained(store, &all, &stored, found, to).await?;
+        store.keep_changes(&written).await?;
+        report.tell(&stored, written);
+    }
+    store.looked_at(&changed).await?;
+    cache.retain(&all, to - HISTORY_DAYS * SLOTS_OF_DAY);
+    Ok(report)
+}
+
+impl LookReport {
+    fn tell(&mut self, stored: &[SeriesChange], written: Vec<SeriesChange>) {
+        let before: HashMap<&str, &SeriesChange> = stored.iter().map(|one| (one.id.as_str(), one)).collect();
+        self.written = written.len();
+        for change in written {
+            match before.get(change.id.as_str()) {
+                None => self.new.push(change),
+                Some(before) if before.ended.is_none() && change.ended.is_some() => self.ended.push(change),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// What a look at some series found, and their levels.
+struct LookedSeries {
+    found: Vec<SeriesChange>,
+    levels: Vec<(String, SeriesLevels)>,
+}
+
+async fn finished(
+    working: JoinHandle<LookedSeries>,
+    cache: &mut LevelCache,
+) -> Result<Vec<SeriesChange>, StoreError> {
+    let looked = working.await;
+    let looked = looked.map_err(|error| StoreError::Broken(format!("the look for changes: {error}")))?;
+    looked.levels.into_iter().for_each(|(key, levels)| cache.keep(key, levels));
+    Ok(looked.found)
+}
+
+/// Reads the blocks of these series, and begins to look for changes that are new or became others. The arithmetic runs on
+/// a thread of its own, so that nothing else of the process waits for it.
+async fn look_at(
+    store: &dyn Store,
+    series: Vec<(StoredSeries, Option<SeriesLevels>)>,
+    stored: &[SeriesChange],
+    to: i64,
+) -> Result<JoinHandle<LookedSeries>, StoreError> {
+    let from = move |levels: &Option<SeriesLevels>| match levels {
+        Some(levels) => levels.through(),
+        None => to - HISTORY_DAYS * SLOTS_OF_DAY,
+    };
+    let first = series.iter().map(|(_, levels)| from(levels)).min().unwrap_or(to);
+    let keys: Vec<String> = series.iter().map(|(one, _)| one.key.clone()).collect();
+    let days = store.series_days(&keys, day_of_slot(first), day_of_slot(to) + 1).await?;
+    let these: HashSet<_> = series.iter().map(|(one, _)| &one.series).collect();
+    let of_these: Vec<SeriesChange> =
+        stored.iter().filter(|change| these.contains(&change.series)).cloned().collect();
+    let work = move || {
+        let mut by_key: BTreeMap<&str, Vec<&SeriesDay>> = BTreeMap::new();
+        days.iter().for_each(|day| by_key.entry(&day.key).or_default().push(day));
+        let (mut found, mut kept) = (Vec::new(), Vec::new());
+        for (one, levels) in series {
+            let first = from(&levels);
+            let mut levels = levels.unwrap_or_default();
+            levels.add(by_key.remove(one.key.as_str()).unwrap_or_default().into_iter(), first, to);
+            found.extend(shifted(&one, &levels, &of_these, to));
+            kept.push((one.key, levels));
+        }
+        LookedSeries { found, levels: kept }
+    };
+    Ok(tokio::task::spawn_blocking(work))
+}
+
+/// What the detector says of a series, joined to what is stored of it.
+fn shifted(one: &StoredSeries, levels: &SeriesLevels, stored: &[SeriesChange], to: i64) -> Vec<SeriesChange> {
+    let settings = ShiftSettings::default();
+    let mine: Vec<SeriesChange> =
+        stored.iter().filter(|change| change.series == one.series).cloned().collect();
+    let mut found = Vec::new();
+    for figure in WatchedFigure::ALL {
+        let blocks = levels.blocks(figure);
+        let from = one.changed_from.unwrap_or(to);
+        let looked = LookedFigure::new(&one.key, &one.series, figure, from, &mine);
+        let shifts = find_shifts_since(&blocks, &looked.known(&mine), looked.from, &settings);
+        found.extend(looked.merge(&shifts, &mine));
+    }
+    found
+}
+
+/// The found changes with scope and cause, and those stored ones beside them whose scope or cause became another: a
+/// second model of a provider widens the scope of the first.
+async fn explained(
+    store: &dyn Store,
+    all: &[StoredSeries],
+    stored: &[SeriesChange],
+    found: Vec<SeriesChange>,
+    to: i64,
+) -> Result<Vec<SeriesChange>, StoreError> {
+    let is_beside = |old: &&SeriesChange| {
+        !found.iter().any(|new| new.id == old.id) && found.iter().any(|new| meet(new, old))
+    };
+    let beside: Vec<SeriesChange> = stored.iter().filter(is_beside).cloned().collect();
+    let new = found.len();
+    let mut judged = found;
+    judged.extend(beside);
+    let evidence = evidence::gather(store, all, &judged, to).await?;
+    let before = judged.clone();
+    attribute(&mut judged, &evidence);
+    let written = judged.into_iter().zip(before).enumerate();
+    Ok(written.filter(|(place, (now, then))| *place < new || now != then).map(|(_, (now, _))| now).collect())
+}
+
+/// True if both may have begun at one time.
+fn meet(one: &SeriesChange, other: &SeriesChange) -> bool {
+    let (one, other) = (&one.began, &other.began);
+    one.earliest - MEETING <= other.latest && other.earliest - MEETING <= one.latest
+}

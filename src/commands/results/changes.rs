@@ -1,0 +1,275 @@
+//! `llmbench results changes`: brings blocks of series up to date, looks for changes, and shows them; `ack` notes that
+//! somebody has seen one.
+
+use crate::cli::changes::{ResultsChangesAckArgs, ResultsChangesArgs, ResultsChangesCommand};
+use crate::cli::errors::WindowArgs;
+use crate::commands::changes::level_cache::LevelCache;
+use crate::commands::changes::{LATE_DAYS, evidence, look};
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::models::change::who;
+use crate::commands::scope::{read_error, scope, window};
+use crate::commands::{stdout, unknown_names};
+use crate::domain::change_evidence::ChangeSurroundings;
+use crate::domain::series_block::{SLOTS_OF_DAY, day_of_slot};
+use crate::domain::series_change::{Acknowledgement, ChangedLevel, SeriesChange};
+use crate::domain::timestamp;
+use crate::measure::change_windows::ChangeWindows;
+use crate::output::changes::explained::{self, ExplainedChange};
+use crate::output::changes::{self, ChangeList, WatchedSeries};
+use crate::output::print;
+use crate::output::progress_counter::ProgressCounter;
+use crate::output::text::escape;
+use crate::storage::history::HistoryFilter;
+use crate::storage::series_blocks::{DueBlocks, SeriesDay, StoredSeries, first_unfinished, series_key};
+use crate::storage::series_changes::ChangeFilter;
+use crate::storage::{Store, StoreError};
+use chrono::{DateTime, Duration, SubsecRound, Utc};
+
+/// The default window.
+const MONTH: Duration = Duration::days(30);
+
+/// Days of a chart before a change, and after it where it is long over.
+const CHART_DAYS: i64 = 28;
+
+/// Longest note of an acknowledgement, in characters.
+const LONGEST_NOTE: usize = 500;
+
+/// Runs the command and returns its exit status.
+///
+/// # Errors
+/// An invalid window, an unknown id (status 1), a store that cannot be read.
+pub async fn run(args: ResultsChangesArgs, context: Context) -> Result<Exit, CommandError> {
+    match &args.command {
+        Some(ResultsChangesCommand::Ack(ack)) => acknowledge(ack, &context).await,
+        None => match &args.explain {
+            Some(id) => explain(id, &args, &context).await,
+            None => list(&args, &context).await,
+        },
+    }
+}
+
+fn failed(error: StoreError) -> CommandError {
+    read_error("reading changes", error)
+}
+
+async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, CommandError> {
+    let since = WindowArgs { since: args.since.clone(), to: None };
+    let window = window(&since, (!args.all).then_some(MONTH))?;
+    let scope = scope(&args.of, window)?;
+    let store = context.open_store().await?;
+    unknown_names::provider(&scope, context, &*store).await?;
+    let now = Utc::now();
+    up_to_date(args, context, &*store, now).await?;
+    let wanted = ChangeFilter {
+        provider: scope.provider.clone(),
+        model: scope.model.clone(),
+        since: scope.window.from,
+        open: args.open,
+    };
+    let found = store.series_changes(&wanted).await.map_err(failed)?;
+    let series = store.measured_series().await.map_err(failed)?;
+    let list = ChangeList {
+        as_of: now.trunc_subsecs(3),
+        window,
+        series: watched(&series, &scope, now),
+        changes: found,
+    };
+    if args.json {
+        stdout::document(&changes::document(&list))?;
+    } else if !list.changes.is_empty() {
+        stdout::text(&changes::list(&list, &context.view(args.wide)))?;
+    }
+    if !args.json && !args.quiet {
+        say_nothing_found(args, &list);
+        if let Some(unjudged) = changes::unjudged(&list.series) {
+            print::note(&unjudged);
+        }
+    }
+    if list.changes.is_empty() {
+        unknown_names::hint_at_model(&scope, &*store).await.map_err(failed)?;
+    }
+    Ok(Exit::Yes)
+}
+
+fn say_nothing_found(args: &ResultsChangesArgs, list: &ChangeList) {
+    if !list.changes.is_empty() {
+        return;
+    }
+    let when = match (args.open, args.all, &args.since) {
+        (true, ..) => " is open",
+        (_, true, _) => " was found",
+        (_, _, None) => " of the last 30 days was found",
+        _ => " was found in this time",
+    };
+    print::note(&format!("no change{when}"));
+}
+
+/// Derives the blocks that are due, and looks for changes in what became other.
+async fn up_to_date(
+    args: &ResultsChangesArgs,
+    context: &Context,
+    store: &dyn Store,
+    now: DateTime<Utc>,
+) -> Result<(), CommandError> {
+    let quiet = args.quiet || args.json;
+    let mut due = DueBlocks::find(store, now, LATE_DAYS).await.map_err(failed)?;
+    if due.days() > 0 {
+        let mut counter = ProgressCounter::start("rows read for blocks of series", &context.terminal, quiet);
+        while let Some(rows) = due.derive_next(store).await.map_err(failed)? {
+            counter.more(rows);
+        }
+        counter.done();
+    }
+    look(store, now, &mut LevelCache::default()).await.map_err(failed)?;
+    Ok(())
+}
+
+/// How many of these series are judged, and why the others are not. Series that fell silent are not counted.
+fn watched(series: &[StoredSeries], scope: &HistoryFilter, now: DateTime<Utc>) -> WatchedSeries {
+    let end = first_unfinished(now);
+    let mut counted = WatchedSeries { days_needed: DAYS_NEEDED, ..WatchedSeries::default() };
+    let wanted = |one: &&StoredSeries| {
+        let model = &one.series.model;
+        one.sampled_blocks > 0
+            && one.last_slot >= end - SILENT_DAYS * SLOTS_OF_DAY
+            && scope.provider.as_ref().is_none_or(|name| *name == model.provider)
+            && scope.model.as_ref().is_none_or(|id| *id == model.model_id || id == model.served_id())
+    };
+    for one in series.iter().filter(wanted) {
+        let slots = u64::try_from(one.last_slot + 1 - one.first_slot).unwrap_or(0);
+        let kind = if slots < (DAYS_NEEDED * SLOTS_OF_DAY) as u64 {
+            &mut counted.too_young
+        } else if one.sampled_blocks * 2 < slots {
+            &mut counted.too_thin
+        } else {
+            &mut counted.judged
+        };
+        *kind += 1;
+    }
+    counted
+}
+
+/// Days of blocks without which the detector does not judge.
+const DAYS_NEEDED: i64 = 17;
+
+/// Days without rows after which a series is not waited for.
+const SILENT_DAYS: i64 = 3;
+
+async fn explain(id: &str, args: &ResultsChangesArgs, context: &Context) -> Result<Exit, CommandError> {
+    let store = context.open_store().await?;
+    let now = Utc::now();
+    up_to_date(args, context, &*store, now).await?;
+    let Some(change) = store.series_change(id).await.map_err(failed)? else {
+        return Err(unknown(id, &*store).await?);
+    };
+    let all = store.measured_series().await.map_err(failed)?;
+    let to = first_unfinished(now);
+    let gathered =
+        evidence::gather(&*store, &all, std::slice::from_ref(&change), to).await.map_err(failed)?;
+    let around = gathered.around.into_iter().next().unwrap_or_default();
+    let points = points(&*store, &change, to).await.map_err(failed)?;
+    let one = explained_change(now, change, around, points);
+    match args.json {
+        true => stdout::document(&explained::document(&one))?,
+        false => stdout::text(&explained::text(&one, &context.view(args.wide)))?,
+    }
+    Ok(Exit::Yes)
+}
+
+fn explained_change(
+    now: DateTime<Utc>,
+    change: SeriesChange,
+    around: ChangeSurroundings,
+    points: Vec<(i64, f64)>,
+) -> ExplainedChange {
+    ExplainedChange {
+        as_of: now.trunc_subsecs(3),
+        change,
+        points,
+        before: around.before,
+        after: around.after,
+        neighbours: around.neighbours.into_iter().map(|one| (one.series, one.reading)).collect(),
+    }
+}
+
+/// The medians of a figure from some weeks before a change to some weeks after it.
+async fn points(store: &dyn Store, change: &SeriesChange, to: i64) -> Result<Vec<(i64, f64)>, StoreError> {
+    let ChangedLevel::Figure { figure, .. } = change.level else { return Ok(Vec::new()) };
+    let windows = ChangeWindows::of(change, to);
+    let from = windows.before.1 - CHART_DAYS * SLOTS_OF_DAY;
+    let end = (windows.after.1 + CHART_DAYS * SLOTS_OF_DAY).min(to);
+    let key = [series_key(&change.series)];
+    let days = store.series_days(&key, day_of_slot(from), day_of_slot(end) + 1).await?;
+    let levels = |day: &SeriesDay| day.columns.levels(day.day, figure).collect::<Vec<_>>();
+    let points = days.iter().flat_map(levels).filter(|(slot, _)| (from..end).contains(slot));
+    Ok(points.map(|(slot, level)| (slot, level.median)).collect())
+}
+
+async fn acknowledge(args: &ResultsChangesAckArgs, context: &Context) -> Result<Exit, CommandError> {
+    let note = args.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
+    if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+        return Err(CommandError::usage(format!("--note is longer than {LONGEST_NOTE} characters")));
+    }
+    let store = context.open_store().await?;
+    let seen = Acknowledgement { at: Utc::now().trunc_subsecs(3), who: who(context), note };
+    if !store.acknowledge_change(&args.change, &seen).await.map_err(|error| read_error("noting it", error))? {
+        return Err(unknown(&args.change, &*store).await?);
+    }
+    let change = store.series_change(&args.change).await.map_err(failed)?;
+    let name =
+        change.map_or_else(String::new, |change| format!(" of {}", escape(&change.series.model.to_string())));
+    let at = timestamp::time(seen.at);
+    print::note(&format!(
+        "noted: change {}{name} was seen by {} at {at}",
+        escape(&args.change),
+        escape(&seen.who)
+    ));
+    Ok(Exit::Yes)
+}
+
+/// The error for an id that no change has, with those near to it.
+async fn unknown(id: &str, store: &dyn Store) -> Result<CommandError, CommandError> {
+    let all = store.series_changes(&ChangeFilter::default()).await.map_err(failed)?;
+    let ids = all.iter().map(|change| change.id.as_str());
+    let hint = unknown_names::near_or(id, ids, "take one from: llmbench results changes --all");
+    Ok(CommandError::usage(format!("no change has the id `{}`", id.escape_debug())).exit(Exit::No).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ModelRef;
+    use crate::domain::series_change::MeasuredSeries;
+
+    #[test]
+    fn young_thin_and_silent_series_are_told_apart() {
+        let now = "2026-11-24T15:20:00Z".parse::<DateTime<Utc>>().unwrap();
+        let end = first_unfinished(now);
+        let series = |days: i64, sampled: u64, silent: i64| StoredSeries {
+            key: String::new(),
+            series: MeasuredSeries {
+                model: ModelRef::new("groq", "m"),
+                runner: None,
+                profile: None,
+                connection: None,
+            },
+            first_slot: end - silent * 8 - days * 8,
+            last_slot: end - silent * 8 - 1,
+            sampled_blocks: sampled,
+            changed_from: None,
+            revision: 1,
+        };
+        let all = [
+            series(40, 300, 0),
+            series(16, 128, 0),
+            series(40, 100, 0),
+            series(40, 300, 9),
+            series(40, 0, 0),
+        ];
+        let told = watched(&all, &HistoryFilter::default(), now);
+        assert_eq!((told.judged, told.too_young, told.too_thin), (1, 1, 1));
+        let other = HistoryFilter { provider: Some("x".to_owned()), ..HistoryFilter::default() };
+        assert_eq!(watched(&all, &other, now).judged, 0);
+    }
+}

@@ -1,0 +1,175 @@
+//! Formats changes of series: a list with the cause under each change, and a document for programs; [`explained`] one
+//! change with all that is known beside it.
+
+pub mod explained;
+
+use super::list_report::{Column, ListReport};
+use super::view::ReportView;
+use super::{text, units};
+use crate::domain::Window;
+use crate::domain::change_document::change_document;
+use crate::domain::series_change::{ChangedLevel, EstimatedTime, SeriesChange, WatchedFigure};
+use crate::domain::timestamp::time;
+use chrono::{DateTime, FixedOffset, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The schema of the list, described by `docs/schema/results_changes.schema.json`.
+pub const SCHEMA: &str = "llmbench.results.changes/1";
+
+/// How many series there are to find changes in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct WatchedSeries {
+    /// Long and dense enough to be judged.
+    pub judged: u64,
+    /// With fewer days of blocks than the judgement needs.
+    pub too_young: u64,
+    /// With blocks on too few of their hours.
+    pub too_thin: u64,
+    /// Days of blocks that a judgement needs.
+    pub days_needed: i64,
+}
+
+/// A list of changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeList {
+    pub as_of: DateTime<Utc>,
+    pub window: Window,
+    pub series: WatchedSeries,
+    pub changes: Vec<SeriesChange>,
+}
+
+/// The list for people, ending in a line break.
+pub fn list(list: &ChangeList, view: &ReportView) -> String {
+    let unicode = view.terminal.unicode;
+    let zone = view.zone;
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
+    let table = ListReport::new(&list.changes)
+        .column(Column::new("ID"), |change| change.id.clone())
+        .column(Column::new("MODEL").free(), |change| change.series.model.to_string())
+        .column(Column::new("WHAT"), |change| what(change).to_owned())
+        .column(Column::new("EFFECT"), move |change| effect(change, unicode))
+        .column(Column::new("BEGAN"), move |change| short(change.began.at, zone))
+        .column(Column::new("STATE").rank(1), move |change| state(change, zone))
+        .column(Column::new("SCOPE").rank(2), |change| change.scope.as_str().to_owned())
+        .column(Column::new("BETWEEN").rank(3), move |change| between(&change.began, zone))
+        .column(Column::new("RUNNER").rank(4).silent(&["-"]), move |change| name(&change.series.runner))
+        .column(Column::new("PROFILE").rank(5).silent(&["-"]), move |change| name(&change.series.profile))
+        .column(Column::new("OVER").rank(6).silent(&["-"]), move |change| name(&change.series.connection));
+    let mut lines = table.headed(view);
+    let rows = lines.split_off(1);
+    for (row, change) in rows.into_iter().zip(&list.changes) {
+        lines.push(row);
+        let cause = text::one_line(&detail(change));
+        match view.limit() {
+            Some(width) => {
+                lines.extend(text::wrap(&cause, width, 2).iter().map(|line| view.paint().quiet(line)));
+            }
+            None => lines.push(format!("  {cause}")),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What keeps series from being judged; `None` where nothing does.
+pub fn unjudged(series: &WatchedSeries) -> Option<String> {
+    let WatchedSeries { judged, too_young, too_thin, days_needed } = *series;
+    let mut why = Vec::new();
+    if too_young > 0 {
+        why.push(format!(
+            "{} series too young: {days_needed} days of runs are needed",
+            units::grouped(too_young)
+        ));
+    }
+    if too_thin > 0 {
+        let needed = "runs in half of the 3-hour blocks are needed";
+        why.push(format!("{} series too thin: {needed}", units::grouped(too_thin)));
+    }
+    let judged = if judged == 0 { "no series".to_owned() } else { units::grouped(judged) };
+    (!why.is_empty()).then(|| format!("{judged} judged; {}", why.join("; ")))
+}
+
+/// The figure or fact that changed.
+fn what(change: &SeriesChange) -> &str {
+    match &change.level {
+        ChangedLevel::Figure { figure: WatchedFigure::Ttft, .. } => "TTFT",
+        ChangedLevel::Figure { figure: WatchedFigure::TokensPerSecond, .. } => "tokens/s",
+        ChangedLevel::Swap { fact, .. } => fact,
+    }
+}
+
+/// For example `+18 % [13, 24]`, or the value that a swap brought.
+fn effect(change: &SeriesChange, unicode: bool) -> String {
+    match &change.level {
+        ChangedLevel::Figure { before, after, ratio, .. } => {
+            format!("{} % [{}, {}]", percent(after / before), inner(ratio.low), inner(ratio.high))
+        }
+        ChangedLevel::Swap { after, .. } => format!("-> {}", text::cut(after, SWAPPED, unicode)),
+    }
+}
+
+/// Columns of a swapped value in a list; the line below has both values whole.
+const SWAPPED: usize = 14;
+
+/// A ratio as a signed percentage without its sign of percent.
+fn percent(ratio: f64) -> String {
+    format!("{:+.0}", (ratio - 1.0) * 100.0)
+}
+
+/// The same within brackets, where only less than nothing has a sign.
+fn inner(ratio: f64) -> String {
+    format!("{:.0}", (ratio - 1.0) * 100.0)
+}
+
+fn local(at: DateTime<Utc>, zone: FixedOffset) -> String {
+    at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M").to_string()
+}
+
+/// The same without the year, which is that of now or of the year before.
+fn short(at: DateTime<Utc>, zone: FixedOffset) -> String {
+    at.with_timezone(&zone).format("%a %m-%d %H:%M").to_string()
+}
+
+fn between(moment: &EstimatedTime, zone: FixedOffset) -> String {
+    let short = |at: DateTime<Utc>| at.with_timezone(&zone).format("%m-%d %H:%M").to_string();
+    format!("{} to {}", short(moment.earliest), short(moment.latest))
+}
+
+/// `open` or `until …`.
+fn state(change: &SeriesChange, zone: FixedOffset) -> String {
+    match &change.ended {
+        None => "open".to_owned(),
+        Some(ended) => format!("until {}", ended.at.with_timezone(&zone).format("%m-%d %H:%M")),
+    }
+}
+
+/// The cause, and who has seen the change.
+fn detail(change: &SeriesChange) -> String {
+    let seen = change.acknowledged.as_ref().map(|seen| {
+        let note = seen.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
+        format!("; seen by {}{note}", seen.who)
+    });
+    cause(change) + &seen.unwrap_or_default()
+}
+
+fn cause(change: &SeriesChange) -> String {
+    if change.cause_line.is_empty() {
+        "nothing is known of the cause".to_owned()
+    } else {
+        change.cause_line.clone()
+    }
+}
+
+/// The list for programs.
+pub fn document(list: &ChangeList) -> Value {
+    json!({
+        "schema": SCHEMA,
+        "as_of": time(list.as_of),
+        "from": list.window.from.map(time),
+        "series": list.series,
+        "changes": list.changes.iter().map(change_document).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

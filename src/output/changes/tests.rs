@@ -1,0 +1,154 @@
+//! Changes of series as people and programs get them.
+
+use super::explained::ExplainedChange;
+use super::*;
+use crate::domain::ModelRef;
+use crate::domain::change_evidence::{NeighbourReading, StoredFacts};
+use crate::domain::interval::Interval;
+use crate::domain::series_block::slot_start;
+use crate::domain::series_change::{Acknowledgement, ChangeCause, ChangeScope, MeasuredSeries};
+use crate::output::schema_check::violations;
+use crate::output::snapshots::{assert_picture, view};
+
+const BEGAN: i64 = 166_240;
+
+fn moment(slot: i64) -> EstimatedTime {
+    EstimatedTime { at: slot_start(slot), earliest: slot_start(slot - 3), latest: slot_start(slot + 4) }
+}
+
+fn change(id: &str, model: &str, level: ChangedLevel) -> SeriesChange {
+    SeriesChange {
+        id: id.to_owned(),
+        series: MeasuredSeries {
+            model: model.parse::<ModelRef>().unwrap(),
+            runner: Some("frankfurt".to_owned()),
+            profile: Some("cloud-default-v1".to_owned()),
+            connection: Some("cold".to_owned()),
+        },
+        level,
+        began: moment(BEGAN),
+        noticed_at: slot_start(BEGAN + 14),
+        ended: None,
+        scope: ChangeScope::Provider,
+        cause: ChangeCause::NothingElse,
+        cause_line: "3 of 4 models of the provider moved together; nothing else that is stored changed"
+            .to_owned(),
+        acknowledged: None,
+    }
+}
+
+fn slower() -> ChangedLevel {
+    let ratio = Interval { low: 1.13, high: 1.24 };
+    ChangedLevel::Figure { figure: WatchedFigure::Ttft, before: 0.4, after: 0.4 * 1.18, ratio }
+}
+
+fn changes() -> ChangeList {
+    let seen = Acknowledgement {
+        at: slot_start(BEGAN + 20),
+        who: "ann@desk".to_owned(),
+        note: Some("told them".to_owned()),
+    };
+    let rate = ChangedLevel::Figure {
+        figure: WatchedFigure::TokensPerSecond,
+        before: 80.0,
+        after: 60.0,
+        ratio: Interval { low: 0.71, high: 0.79 },
+    };
+    let swap = ChangedLevel::Swap {
+        fact: "response_model".to_owned(),
+        before: "gpt-oss-120b".to_owned(),
+        after: "gpt-oss-120b-turbo\u{1b}[2J-of-today".to_owned(),
+    };
+    let over = SeriesChange {
+        ended: Some(moment(BEGAN + 40)),
+        acknowledged: Some(seen),
+        ..change("5a6b7c8d9e", "cerebras:llama-3.3-70b", rate)
+    };
+    ChangeList {
+        as_of: slot_start(BEGAN + 60),
+        window: Window { from: Some(slot_start(BEGAN - 100)), to: None },
+        series: WatchedSeries { judged: 40, too_young: 3, too_thin: 1, days_needed: 17 },
+        changes: vec![
+            change("0f1e2d3c4b", "groq:llama-3.3-70b-versatile", slower()),
+            over,
+            change("1122334455", "groq:evil\u{1b}[2Jname", swap),
+        ],
+    }
+}
+
+fn explained_change() -> ExplainedChange {
+    let wave = |slot: i64| 1.0 + 0.06 * (slot as f64 * 0.8).sin();
+    let level = |slot: i64| if slot < BEGAN { 0.4 } else { 0.472 };
+    let facts = StoredFacts {
+        blocks: 56,
+        network_rtt_seconds: Some(0.012),
+        failure_share: Some(0.01),
+        output_tokens: Some(210.0),
+        response_model: Some("llama-3.3-70b".to_owned()),
+        ..StoredFacts::default()
+    };
+    let reading = |after, blocks_after| NeighbourReading::Figure {
+        before: 0.3,
+        after,
+        blocks_before: 55,
+        blocks_after,
+        noise: 0.05,
+    };
+    let neighbour = |model: &str, after, blocks| {
+        (
+            MeasuredSeries { model: model.parse().unwrap(), ..change("", "groq:x", slower()).series },
+            reading(after, blocks),
+        )
+    };
+    ExplainedChange {
+        as_of: slot_start(BEGAN + 60),
+        change: changes().changes[0].clone(),
+        points: (BEGAN - 200..BEGAN + 60).map(|slot| (slot, level(slot) * wave(slot))).collect(),
+        before: facts.clone(),
+        after: StoredFacts { blocks: 40, ..facts },
+        neighbours: vec![neighbour("groq:gpt-oss-20b", 0.36, 40), neighbour("openai:gpt-4o", 0.3, 0)],
+    }
+}
+
+#[test]
+fn changes_at_every_width() {
+    for columns in [40, 80, 140] {
+        let shown = list(&changes(), &view(columns, false, false));
+        assert!(shown.lines().all(|line| text::width(line) <= columns), "{shown}");
+        assert!(!shown.contains('\u{1b}'));
+        assert_picture(&format!("results_changes_{columns}"), &shown);
+    }
+}
+
+#[test]
+fn a_change_with_its_chart_at_every_width() {
+    for columns in [40, 80, 140] {
+        let shown = explained::text(&explained_change(), &view(columns, false, false));
+        assert!(shown.lines().all(|line| text::width(line) <= columns), "{shown}");
+        assert_picture(&format!("results_change_{columns}"), &shown);
+    }
+    let mut ascii = view(80, false, false);
+    ascii.terminal.unicode = false;
+    assert!(explained::text(&explained_change(), &ascii).is_ascii());
+}
+
+#[test]
+fn documents_are_as_their_schema_says() {
+    let schema = include_str!("../../../docs/schema/results_changes.schema.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    let listed = document(&changes());
+    assert_eq!(violations(&schema, &listed), [""; 0]);
+    assert_eq!(listed["changes"][0]["ratio"]["low"], 1.13);
+    assert_eq!(violations(&schema, &explained::document(&explained_change())), [""; 0]);
+    assert_ne!(violations(&schema, &json!({"schema": SCHEMA})), [""; 0]);
+}
+
+#[test]
+fn what_keeps_series_from_being_judged_is_said() {
+    let said = unjudged(&changes().series).unwrap();
+    assert_eq!(
+        said,
+        "40 judged; 3 series too young: 17 days of runs are needed; 1 series too thin: runs in half of the 3-hour blocks are needed"
+    );
+    assert_eq!(unjudged(&WatchedSeries { judged: 4, ..WatchedSeries::default() }), None);
+}

@@ -28,6 +28,7 @@ pub mod redact_outcome;
 pub mod report;
 pub mod stats;
 pub mod student_t;
+pub mod swap;
 #[cfg(test)]
 pub mod synthetic_series;
 #[cfg(test)]

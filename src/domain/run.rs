@@ -244,6 +244,9 @@ pub struct Run {
     /// 1 for the first request of the pair, 2 for the second.
     #[serde(default)]
     pub pair_position: Option<u32>,
+    /// The provider's word for the backend that answered: weights and serving software, as far as it tells them apart.
+    #[serde(default)]
+    pub system_fingerprint: Option<String>,
     /// Adaptations applied to this request (`omit_temperature`, …).
     pub adaptations: Vec<String>,
     /// The router that carried the request; null for direct providers.

@@ -5,6 +5,7 @@
 pub mod block_comparison;
 pub mod busy_loop;
 pub mod calibration;
+pub mod canary_answer;
 pub mod change_cause;
 pub mod clock_thread;
 pub mod collect;

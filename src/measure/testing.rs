@@ -55,6 +55,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         attempts_count: 1,
         pair_id: None,
         pair_position: None,
+        system_fingerprint: Some("fp_1".into()),
         adaptations: Vec::new(),
         transport_provider: None,
         observed_provider: None,

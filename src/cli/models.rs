@@ -2,7 +2,7 @@
 
 use crate::cli::values;
 use chrono::{DateTime, Utc};
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// The catalog: which models are measured
@@ -114,6 +114,9 @@ pub struct ModelsAddArgs {
     /// Measure a router's models at this endpoint, without fallbacks, as MODEL@TAG does (repeatable: each is measured)
     #[arg(long = "endpoint", value_name = "TAG")]
     pub endpoints: Vec<String>,
+    /// Let the daemon ask one short question a day, so that another model behind the name is noticed; says what it costs
+    #[arg(long)]
+    pub canary: bool,
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
@@ -195,10 +198,19 @@ A model that has a successful run in the store, published or not, is refused, an
 `llmbench models disable` stops measuring it. Queued measurements of a removed model are cancelled; its errors stay, and \
 the batch keeps the whole entry, so that `llmbench models undo` puts it back as it was, unless it was added anew meanwhile.";
 
+/// Whether a model is asked the daily question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CanaryArg {
+    /// Ask it
+    On,
+    /// Ask it no longer
+    Off,
+}
+
 /// Name models for people, say how their weights are kept, or change their request quirks
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what")
-    .args(["display_name", "canonical", "quantization", "endpoint_tag", "unpin", "metadata", "unset"])
+    .args(["display_name", "canonical", "quantization", "endpoint_tag", "unpin", "canary", "metadata", "unset"])
     .required(true)
     .multiple(true))]
 pub struct ModelsSetArgs {
@@ -231,6 +243,9 @@ pub struct ModelsSetArgs {
     /// Pinned endpoint of a router's model that is no longer measured (repeatable)
     #[arg(long, value_name = "TAG")]
     pub unpin: Vec<String>,
+    /// Whether the daemon asks one short question a day, so that another model behind the name is noticed
+    #[arg(long, value_name = "ON|OFF", value_enum)]
+    pub canary: Option<CanaryArg>,
     /// Request quirk that is taken away (repeatable)
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,

@@ -4,6 +4,7 @@ use crate::daemon::catalog_policy::ROLE;
 use crate::daemon::roster::ProviderRoster;
 use crate::daemon::schedule::{self, SeriesProgress, SeriesSchedule};
 use crate::daemon::turn_times::BlockDays;
+use crate::domain::canary::{self, CANARY_CADENCE};
 use crate::domain::daemon_config::{DaemonConfig, Price};
 use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
@@ -39,14 +40,22 @@ pub struct RequestSpecs {
     measured: Vec<Arc<RequestSpec>>,
     /// The request for a model that is only tried: the first of `measured`, with a sample role of its own.
     tried: Option<Arc<RequestSpec>>,
+    /// The question that is asked once a day, of models whose metadata says so.
+    canary: Option<Arc<RequestSpec>>,
 }
 
 impl RequestSpecs {
     pub fn new(questions: Vec<RequestSpec>) -> Self {
-        let measured: Vec<Arc<RequestSpec>> = questions.into_iter().map(Arc::new).collect();
+        let questions = questions.into_iter().map(Arc::new);
+        let (canaries, measured): (Vec<_>, Vec<_>) =
+            questions.partition(|question| question.profile.deterministic);
         let tried =
             |first: &Arc<RequestSpec>| RequestSpec { role: ROLE.to_owned(), ..RequestSpec::clone(first) };
-        Self { tried: measured.first().map(tried).map(Arc::new), measured }
+        Self {
+            tried: measured.first().map(tried).map(Arc::new),
+            measured,
+            canary: canaries.into_iter().next(),
+        }
     }
 }
 
@@ -60,7 +69,11 @@ pub fn work(
     let one = |item: &Arc<WorkItem>, question: &Arc<RequestSpec>, counts: bool| {
         let model = &item.model;
         let profile_id = if counts { question.profile.id.as_str() } else { PROBE };
-        let cadence = if counts { daemon_config.cadence(model, profile_id) } else { spacing(daemon_config) };
+        let cadence = match (counts, question.profile.deterministic) {
+            (false, _) => spacing(daemon_config),
+            (true, true) => CANARY_CADENCE,
+            (true, false) => daemon_config.cadence(model, profile_id),
+        };
         let spread = if counts { daemon_config.spread } else { 0.0 };
         let (profile_id, vantage) = (profile_id.to_owned(), daemon_config.vantage.clone());
         let series = Series { model: model.clone(), profile_id, vantage };
@@ -74,7 +87,8 @@ pub fn work(
     };
     let mut work = Vec::with_capacity(asked.measured.len() * questions.measured.len() + asked.tried.len());
     for item in &asked.measured {
-        work.extend(questions.measured.iter().map(|question| one(item, question, true)));
+        let canary = questions.canary.iter().filter(|_| canary::is_asked(&item.metadata));
+        work.extend(questions.measured.iter().chain(canary).map(|question| one(item, question, true)));
     }
     for item in &asked.tried {
         work.extend(questions.tried.iter().map(|question| one(item, question, false)));
@@ -190,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_model_is_asked_every_question_and_one_that_is_tried_only_the_first() {
+    fn every_model_is_asked_every_question_a_canary_one_more_and_one_that_is_tried_only_the_first() {
         let question = |profile| RequestSpec {
             profile,
             role: "published".to_owned(),
@@ -198,32 +212,38 @@ mod tests {
             warm: false,
         };
         let [default, long, _] = built_in();
-        let item = |id: &str| {
-            Arc::new(WorkItem {
-                model: ModelRef::new("groq", id),
-                display_name: id.to_owned(),
-                metadata: Map::new(),
-            })
+        let item = |id: &str, canary: bool| {
+            let mut metadata = Map::new();
+            canary::ask(&mut metadata, canary);
+            let model = ModelRef::new("groq", id);
+            Arc::new(WorkItem { model, display_name: id.to_owned(), metadata })
         };
-        let asked = ProviderRoster { measured: vec![item("b"), item("a")], tried: vec![item("new")] };
-        let questions = RequestSpecs::new(vec![question(default), question(long)]);
+        let asked = ProviderRoster {
+            measured: vec![item("b", true), item("a", false)],
+            tried: vec![item("new", true)],
+        };
+        let once_a_day =
+            RequestSpec { role: canary::CANARY_ROLE.to_owned(), ..question(canary::canary_profile()) };
+        let questions = RequestSpecs::new(vec![question(default), question(long), once_a_day]);
         let work = work(&asked, &questions, &DaemonConfig::default(), &HashMap::new());
         let told: Vec<_> = work
             .iter()
             .map(|work| {
                 let Series { model, profile_id, .. } = &work.plan.series;
-                (model.model_id.as_str(), profile_id.as_str(), work.question.role.as_str(), work.counts)
+                let asked = (work.question.role.as_str(), work.counts, work.plan.cadence_seconds == 86_400);
+                (model.model_id.as_str(), profile_id.as_str(), asked)
             })
             .collect();
-        let measured = |id, profile| (id, profile, "published", true);
+        let measured = |id, profile| (id, profile, ("published", true, false));
         assert_eq!(
             told,
             [
                 measured("a", "cloud-default-v1"),
                 measured("a", "cloud-long-v1"),
+                ("b", "canary-v1", ("canary", true, true)),
                 measured("b", "cloud-default-v1"),
                 measured("b", "cloud-long-v1"),
-                ("new", PROBE, ROLE, false),
+                ("new", PROBE, (ROLE, false, false)),
             ]
         );
     }

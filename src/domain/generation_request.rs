@@ -17,6 +17,8 @@ pub struct GenerationRequest {
     pub reasoning_effort: Option<String>,
     /// Request quirks of this model from the catalog (`omit_temperature`, `region`, …).
     pub metadata: Map<String, Value>,
+    /// Ask for the same answer each time and for its token probabilities, where the API has a parameter for that.
+    pub deterministic: bool,
 }
 
 /// A quirk: true sends no temperature.

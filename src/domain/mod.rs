@@ -4,6 +4,7 @@
 pub mod admission_config;
 mod cached_input;
 pub mod calibration;
+pub mod canary;
 pub mod change_batch;
 pub mod change_document;
 pub mod change_evidence;

@@ -34,6 +34,10 @@ pub struct Profile {
     /// of a pair have the same hash in their receipts as other rows.
     #[serde(default, skip_serializing)]
     pub paired: bool,
+    /// True for the question of [`canary`](super::canary): it asks for a seed and for token probabilities where the API has
+    /// them, and its rows carry the answer.
+    #[serde(default, skip_serializing)]
+    pub deterministic: bool,
 }
 
 /// The profiles whose rows go to the public collection, and how.
@@ -104,6 +108,7 @@ pub fn built_in() -> [Profile; 3] {
         cache_bust: !published,
         receipts: false,
         paired: false,
+        deterministic: false,
     };
     [
         profile("default", DEFAULT_PROFILE, 64, true),

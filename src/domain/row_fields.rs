@@ -178,7 +178,7 @@ const OUTCOMES: &[RowField] = &[
     text("reasoning_effort", "the effort that was sent").run().csv(50),
     text("validation_policy", "`visible_nonzero`: visible text came").run(),
     flag("visible_text_empty", "always false: a success has visible text").run(),
-    text("sample_role", "`published`, `shadow` (of a daemon, not published), `manual`, `counterpart` (the warm half of a pair), or what `--role` said").run().failure(15).csv(8),
+    text("sample_role", "`published`, `shadow` (of a daemon, not published), `manual`, `counterpart` (the warm half of a pair), `canary` (the question of `models add --canary`), or what `--role` said").run().failure(15).csv(8),
     text("benchmark_profile_id", "the profile; `custom` where flags changed the question").run().failure(14).csv(7),
     count("protocol_version", "version of the measuring rules").run(),
     text("attempt_group", "the attempts at one measurement").run().failure(16).csv(61),
@@ -236,6 +236,7 @@ const OUTCOMES: &[RowField] = &[
         .unit("US dollars")
         .run()
         .csv(89),
+    text("system_fingerprint", "the provider's word for the backend that answered, where its answers have one").run().csv(90),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),
@@ -250,10 +251,14 @@ const OUTCOMES: &[RowField] = &[
 ];
 
 /// The fields that a success has where its profile asks for them.
-const ON_DEMAND: &[RowField] = &[text(
-    "receipt",
-    "what the figures were computed from, for `results recompute`; with `receipts` of a profile",
-)];
+#[rustfmt::skip]
+const ON_DEMAND: &[RowField] = &[
+    text("receipt", "what the figures were computed from, for `results recompute`; with `receipts` of a profile"),
+    text("answer_text", "the visible text of the answer to the question of `models add --canary`"),
+    text("answer_sha256", "SHA-256 of that text, by which days compare"),
+    count("answer_characters", "its length"),
+    RowField::new("answer_logprobs", DoubleList, "list of natural logarithms", "the probabilities of its tokens, where the API gives them"),
+];
 
 /// The fields that a bridge adds to a posted row.
 const POSTS: &[RowField] = &[

@@ -247,6 +247,9 @@ pub struct Run {
     /// What the request cost by the prices of its time, US dollars; null where price or tokens are unknown.
     #[serde(default)]
     pub cost_usd: Option<f64>,
+    /// The provider's word for the backend that answered: weights and serving software, as far as it tells them apart.
+    #[serde(default)]
+    pub system_fingerprint: Option<String>,
     /// Adaptations applied to this request (`omit_temperature`, …).
     pub adaptations: Vec<String>,
     /// The router that carried the request; null for direct providers.

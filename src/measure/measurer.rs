@@ -1,6 +1,7 @@
 //! One measurement from target to rows: prepare, send, decode, judge, and, if the API refused a parameter, one more
 //! attempt without it. Joins the measuring thread, the decode thread and the pure parts; stores nothing.
 
+use crate::domain::canary;
 use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
 use crate::domain::pair::PairHalf;
 use crate::domain::redact::Redactor;
@@ -120,7 +121,11 @@ impl Measurer {
             sample_role: question.role.clone(),
             group: group.to_owned(),
             number,
-            adaptations: learned.iter().map(|lesson| lesson.as_str().to_owned()).collect(),
+            adaptations: learned
+                .iter()
+                .filter(|lesson| ask.deterministic || !lesson.is_for_canaries())
+                .map(|lesson| lesson.as_str().to_owned())
+                .collect(),
             ask,
             request_mode: String::new(),
             calibration: (self.calibration)(),
@@ -192,6 +197,8 @@ pub fn route_endpoint(subject: &Target, question: &RequestSpec) -> RouteEndpoint
 /// Builds the request for this model from the profile.
 fn ask(subject: &Target, profile: &Profile) -> GenerationRequest {
     let mut metadata = subject.metadata.clone();
+    // It changes no request: rows are the same with and without it.
+    canary::ask(&mut metadata, false);
     if let Some(tag) = subject.model.endpoint_tag() {
         endpoint::pin(&mut metadata, tag);
     }
@@ -202,6 +209,7 @@ fn ask(subject: &Target, profile: &Profile) -> GenerationRequest {
         temperature: profile.temperature,
         reasoning_effort: profile.reasoning_effort.clone(),
         metadata,
+        deterministic: profile.deterministic,
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod block_comparison;
 pub mod busy_loop;
 pub mod calibration;
+pub mod canary_answer;
 pub mod change_cause;
 pub mod change_windows;
 pub mod clock_thread;
@@ -30,6 +31,7 @@ pub mod report;
 pub mod shift_changes;
 pub mod stats;
 pub mod student_t;
+pub mod swap;
 #[cfg(test)]
 pub mod synthetic_series;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::domain::digest::sha256_hex;
 use crate::domain::failure::{self, Failure, FailureDetail};
 use crate::domain::run::{Connection, Outcome, Run, Tokens};
 use crate::domain::{GenerationRequest, ModelRef, Profile};
+use crate::measure::canary_answer;
 use crate::measure::quality;
 use crate::measure::receipt::{self, ReceiptHead};
 use crate::measure::timeline::{AnswerTimes, DEFINITIONS_VERSION, phases, shape, speeds};
@@ -66,7 +67,7 @@ pub fn run(
     let speeds = speeds(AnswerTimes::of(recording), &answer, &tokens);
     let doubts = quality::doubts(&answer, &tokens, usage_promised);
     let quality = quality::doubted(quality::of(recording, Some(&answer)), doubts);
-    let receipt = attempt.profile.receipts.then(|| receipt(attempt, recording, &answer, &tokens)).flatten();
+    let extra = on_demand(attempt, recording, &answer, &tokens);
     let endpoint = attempt.endpoint.answered_by(answer.observed_provider.as_deref());
     let (finish_reason, response_status) =
         ending(&attempt.request_mode, answer.finish_reason.clone(), answer.response_status.clone());
@@ -109,6 +110,7 @@ pub fn run(
         pair_position: None,
         // Whoever knows prices names it afterwards.
         cost_usd: None,
+        system_fingerprint: answer.system_fingerprint,
         adaptations: attempt.adaptations.clone(),
         transport_provider: attempt.endpoint.transport_provider.clone(),
         observed_provider: answer.observed_provider,
@@ -119,8 +121,21 @@ pub fn run(
         provider_timing: (!answer.provider_timing.is_empty()).then_some(answer.provider_timing),
         measured_by: measured_by(),
         misc: attempt.ask.metadata.clone(),
-        extra: receipt.map(|text| (receipt::FIELD.to_owned(), text.into())).into_iter().collect(),
+        extra,
     }))
+}
+
+/// The fields of a success that its profile asks for.
+fn on_demand(
+    attempt: &AttemptSpec,
+    recording: &Recording,
+    answer: &DecodedStream,
+    tokens: &Tokens,
+) -> Map<String, Value> {
+    let mut fields = if attempt.profile.deterministic { canary_answer::fields(answer) } else { Map::new() };
+    let receipt = attempt.profile.receipts.then(|| receipt(attempt, recording, answer, tokens)).flatten();
+    fields.extend(receipt.map(|text| (receipt::FIELD.to_owned(), text.into())));
+    fields
 }
 
 /// The receipt of a success.

@@ -3,6 +3,7 @@
 
 use crate::domain::redact::Redactor;
 use crate::domain::{Failure, Outcome, Run};
+use crate::measure::canary_answer::ANSWER_TEXT;
 use serde_json::Value;
 
 /// The outcome with every known secret removed from the provider's words.
@@ -24,10 +25,12 @@ fn clean_run(run: &mut Run, redactor: &Redactor) {
         &mut run.observed_provider,
         &mut run.endpoint_mismatch,
         &mut run.service_tier,
+        &mut run.system_fingerprint,
     ];
     for text in named.into_iter().flatten() {
         *text = redactor.redact_known(text);
     }
+    run.extra.get_mut(ANSWER_TEXT).into_iter().for_each(|text| clean(text, redactor));
     run.provider_timing
         .iter_mut()
         .flat_map(|timing| timing.values_mut())

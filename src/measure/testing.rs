@@ -56,6 +56,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         pair_id: None,
         pair_position: None,
         cost_usd: None,
+        system_fingerprint: Some("fp_1".into()),
         adaptations: Vec::new(),
         transport_provider: None,
         observed_provider: None,

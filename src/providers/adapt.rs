@@ -23,6 +23,9 @@ pub enum Adaptation {
     /// Send no `stream_options.include_obfuscation`.
     OmitIncludeObfuscation,
     OmitReasoningEffort,
+    OmitSeed,
+    /// Ask for no token probabilities.
+    OmitLogprobs,
     /// Use the Responses API.
     UseResponses,
     /// Use the legacy Completions API.
@@ -32,17 +35,19 @@ pub enum Adaptation {
 }
 
 use Adaptation::{
-    OmitIncludeObfuscation, OmitReasoningEffort, OmitStreamOptions, OmitTemperature, UseChat, UseCompletions,
-    UseMaxCompletionTokens, UseMaxTokens, UseResponses,
+    OmitIncludeObfuscation, OmitLogprobs, OmitReasoningEffort, OmitSeed, OmitStreamOptions, OmitTemperature,
+    UseChat, UseCompletions, UseMaxCompletionTokens, UseMaxTokens, UseResponses,
 };
 
-const WORDS: [(Adaptation, &str); 9] = [
+const WORDS: [(Adaptation, &str); 11] = [
     (OmitTemperature, "omit_temperature"),
     (UseMaxTokens, "use_max_tokens"),
     (UseMaxCompletionTokens, "use_max_completion_tokens"),
     (OmitStreamOptions, "omit_stream_options"),
     (OmitIncludeObfuscation, "omit_include_obfuscation"),
     (OmitReasoningEffort, "omit_reasoning_effort"),
+    (OmitSeed, "omit_seed"),
+    (OmitLogprobs, "omit_logprobs"),
     (UseResponses, "use_responses"),
     (UseCompletions, "use_completions"),
     (UseChat, "use_chat"),
@@ -57,7 +62,9 @@ const FAMILIES: [(&str, Adaptation); 4] = [
 ];
 
 /// Names under which APIs refuse a parameter, in lower case, most specific first, and the adaptation to try.
-const PARAMETERS: [(&str, Adaptation); 10] = [
+const PARAMETERS: [(&str, Adaptation); 12] = [
+    ("logprobs", OmitLogprobs),
+    ("seed", OmitSeed),
     ("include_obfuscation", OmitIncludeObfuscation),
     ("include_usage", OmitStreamOptions),
     ("continuous_usage_stats", OmitStreamOptions),
@@ -110,6 +117,11 @@ impl Adaptation {
         }
     }
 
+    /// True if it changes no request but that of [`canary`](crate::domain::canary): rows of others do not name it.
+    pub fn is_for_canaries(self) -> bool {
+        matches!(self, OmitSeed | OmitLogprobs)
+    }
+
     /// True if it would change the request. The refused parameter must be one that the request sends.
     fn changes(self, plan: &RequestPlan) -> bool {
         let chat = plan.dialect == Dialect::Chat;
@@ -130,6 +142,8 @@ impl Adaptation {
                 let own = plan.ask.metadata.get(REASONING_EFFORT);
                 own.map_or(plan.ask.reasoning_effort.is_some(), Value::is_string)
             }
+            OmitSeed => plan.ask.deterministic && !plan.quirks.omit_seed,
+            OmitLogprobs => chat && plan.ask.deterministic && !plan.quirks.omit_logprobs,
             UseResponses | UseCompletions | UseChat => openai && self.dialect() != Some(plan.dialect),
         }
     }
@@ -137,14 +151,17 @@ impl Adaptation {
 
 /// The adaptation to try after a refusal; `None` if no known one could help.
 pub fn suggest(fault: &FailureDetail, error: &StreamError, plan: &RequestPlan) -> Option<Adaptation> {
-    if !matches!(fault.http_status, Some(400 | 404 | 422)) {
-        return None;
-    }
+    let refused = |change: &Adaptation| match fault.http_status {
+        Some(400 | 404 | 422) => true,
+        // OpenAI: "You are not allowed to request logprobs from this model".
+        Some(403) => change.is_for_canaries(),
+        _ => false,
+    };
     let text = error.message.to_lowercase();
     let family = FAMILIES.iter().filter(|(said, _)| text.contains(said)).map(|(_, change)| *change);
     let parameter =
         PARAMETERS.iter().filter(|(name, _)| refuses(error, &text, name)).map(|(_, change)| *change);
-    family.chain(parameter).find(|change| change.changes(plan))
+    family.chain(parameter).find(|change| refused(change) && change.changes(plan))
 }
 
 /// True if an error refuses the parameter of that name. If the error names a parameter itself, only that one counts.
@@ -187,6 +204,8 @@ pub fn apply(
                 ask.reasoning_effort = None;
                 ask.metadata.shift_remove(REASONING_EFFORT);
             }
+            OmitSeed => quirks.omit_seed = true,
+            OmitLogprobs => quirks.omit_logprobs = true,
             UseResponses | UseCompletions | UseChat => *dialect = adaptation.dialect().unwrap_or(*dialect),
         }
     }

@@ -267,6 +267,7 @@ mod tests {
             temperature: Some(0.1),
             reasoning_effort: None,
             metadata: metadata.as_object().unwrap().clone(),
+            deterministic: false,
         };
         RequestPlan { ask, dialect: Dialect::Converse, quirks: Quirks::default() }
     }

@@ -157,6 +157,7 @@ mod tests {
             temperature: None,
             reasoning_effort: None,
             metadata: metadata.as_object().cloned().unwrap_or_default(),
+            deterministic: false,
         };
         RouteEndpoint::of(&host(name), region, &ask)
     }

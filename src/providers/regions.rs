@@ -124,6 +124,7 @@ mod tests {
             temperature: None,
             reasoning_effort: None,
             metadata: own.as_object().unwrap().clone(),
+            deterministic: false,
         };
         host.region_for(&ask).map(str::to_owned)
     }

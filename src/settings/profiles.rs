@@ -3,6 +3,7 @@
 use super::SettingsError;
 use super::display::flat;
 use super::file::{ConfigFile, ProfileEntry, PublishWord};
+use crate::domain::canary::CANARY_PROFILE;
 use crate::domain::nearest::did_you_mean;
 use crate::domain::profile::{PUBLISHED_PROMPT, built_in};
 use crate::domain::sourced::{Source, Sourced};
@@ -75,6 +76,9 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, Settin
             continue;
         }
         let profile = profile(name, entry, path)?;
+        if profile.id == CANARY_PROFILE {
+            return Err(mistake(path, name, "its id is that of the question of `models add --canary`"));
+        }
         if let Some(other) = rows.iter().find(|row| row.name == profile.name || row.id == profile.id) {
             return Err(mistake(
                 path,
@@ -149,6 +153,7 @@ fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, Set
         cache_bust: entry.cache_bust.unwrap_or(!entry.published && entry.publish.is_none()),
         receipts: entry.receipts,
         paired: entry.paired,
+        deterministic: false,
     })
 }
 

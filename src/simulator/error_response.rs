@@ -80,6 +80,7 @@ impl SimErrorResponse {
             SimFault::RejectsMaxCompletionTokens if ask.max_completion_tokens => {
                 Some(Self::no_parameter("max_completion_tokens", "max_tokens"))
             }
+            SimFault::RejectsLogprobs if ask.logprobs => Some(Self::no_logprobs()),
             SimFault::ResponsesOnly if dialect != Dialect::Responses => Some(Self::wrong_api(
                 "This model is only supported in v1/responses and not in v1/chat/completions.",
             )),
@@ -103,6 +104,11 @@ impl SimErrorResponse {
             "Unsupported parameter: '{param}' is not supported with this model. Use '{instead}' instead."
         );
         Self { code: Some("unsupported_parameter"), param: Some(param), ..Self::invalid(message) }
+    }
+
+    fn no_logprobs() -> Self {
+        let message = "This model does not support the 'logprobs' parameter.";
+        Self { param: Some("logprobs"), ..Self::invalid(message.to_owned()) }
     }
 
     fn wrong_api(message: &str) -> Self {

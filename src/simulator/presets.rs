@@ -35,7 +35,7 @@ const fn twisted(name: &'static str, about: &'static str, fault: SimFault) -> Pr
 }
 
 /// Every preset, in the order in which help lists them.
-pub const PRESETS: [Preset; 43] = [
+pub const PRESETS: [Preset; 45] = [
     preset("steady", "TTFT 200 ms, a token every 20 ms, 64 tokens", STEADY),
     preset("burst", "16 tokens at once, then a pause, and again", Scenario { burst: 16, ..STEADY }),
     preset(
@@ -74,6 +74,12 @@ pub const PRESETS: [Preset; 43] = [
         "rejects-max-completion-tokens",
         "400 if max_completion_tokens is sent",
         SimFault::RejectsMaxCompletionTokens,
+    ),
+    twisted("rejects-logprobs", "400 if token probabilities are asked for", SimFault::RejectsLogprobs),
+    twisted(
+        "swapped",
+        "another model behind the name: other words, fingerprint and probabilities",
+        SimFault::Swapped,
     ),
     twisted("responses-only", "404 on chat: only on the Responses API", SimFault::ResponsesOnly),
     twisted("completions-only", "404 on chat: only on the Completions API", SimFault::CompletionsOnly),

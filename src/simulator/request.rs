@@ -23,6 +23,8 @@ pub struct SimRequest {
     pub obfuscation: bool,
     /// `perf_metrics_in_response` (Fireworks).
     pub perf_metrics: bool,
+    /// True if token probabilities are asked for (Chat Completions).
+    pub logprobs: bool,
     /// True if hidden reasoning is to be shown: `reasoning.summary` (Responses), `includeThoughts` (Gemini).
     pub show_reasoning: bool,
     /// The endpoint to which a router's request is pinned.
@@ -79,6 +81,7 @@ fn understood(body: &Value, model: String, budget: Option<u64>) -> SimRequest {
         continuous_usage: flag("/stream_options/continuous_usage_stats") == Some(true),
         obfuscation: flag("/stream_options/include_obfuscation") != Some(false),
         perf_metrics: flag("/perf_metrics_in_response") == Some(true),
+        logprobs: has("/logprobs") && flag("/logprobs") != Some(false),
         show_reasoning: has("/reasoning/summary")
             || flag("/generationConfig/thinkingConfig/includeThoughts") == Some(true),
         pinned: pinned(body),

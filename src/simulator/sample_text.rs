@@ -21,6 +21,11 @@ const THOUGHT: &str = "The user wants a long and happy story about the world so 
 /// Words whose letters take two, three and four UTF-8 bytes.
 const FOREIGN: &str = "Größe naïve façade история мир όνειρο 世界 物語 幸せ 이야기 🌍 🚀 héros übermütig";
 
+/// What another model says.
+const SWAPPED: &str = "Long before the first clock ticked a garden grew where two rivers met and its keeper wrote down \
+    every flower that opened so that whoever came later would know how bright the mornings had been";
+
+static SWAPPED_WORDS: LazyLock<Vec<String>> = LazyLock::new(|| spaced(SWAPPED));
 static STORY_WORDS: LazyLock<Vec<String>> = LazyLock::new(|| spaced(STORY));
 static THOUGHT_WORDS: LazyLock<Vec<String>> = LazyLock::new(|| spaced(THOUGHT));
 static FOREIGN_WORDS: LazyLock<Vec<String>> = LazyLock::new(|| spaced(FOREIGN));
@@ -33,6 +38,7 @@ fn list(channel: Channel, fault: SimFault) -> &'static [String] {
     match (channel, fault) {
         (Channel::Reasoning, _) => &THOUGHT_WORDS,
         (Channel::Visible, SimFault::SplitUtf8) => &FOREIGN_WORDS,
+        (Channel::Visible, SimFault::Swapped) => &SWAPPED_WORDS,
         (Channel::Visible, _) => &STORY_WORDS,
     }
 }
@@ -62,7 +68,7 @@ mod tests {
         assert_eq!(text(Channel::Visible, SimFault::None, 4), "Once upon a time");
         let long = text(Channel::Visible, SimFault::None, 1000);
         assert_eq!(long.split_whitespace().count(), 1000);
-        for words in [STORY, THOUGHT, FOREIGN] {
+        for words in [STORY, THOUGHT, FOREIGN, SWAPPED] {
             assert!(!words.contains(['"', '\\']) && !words.chars().any(char::is_control));
         }
     }

@@ -49,6 +49,10 @@ pub enum SimFault {
     RejectsMaxTokens,
     /// 400 if `max_completion_tokens` is sent.
     RejectsMaxCompletionTokens,
+    /// 400 if token probabilities are asked for.
+    RejectsLogprobs,
+    /// The words, the fingerprint and the token probabilities of another model.
+    Swapped,
     /// 404 anywhere but on Responses.
     ResponsesOnly,
     /// 404 anywhere but on Completions.

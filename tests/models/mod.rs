@@ -1,5 +1,6 @@
 //! `llmbench models`, through the binary, on both stores.
 
+mod canary;
 mod choosing;
 mod contract;
 mod enabling;

@@ -90,12 +90,14 @@ fn told(answer: &DecodedStream) -> String {
     let mut say = |what: &str, value: Option<String>| {
         value.into_iter().for_each(|value| writeln!(lines, "{what}: {value}").unwrap());
     };
+    say("log probabilities", (!answer.logprobs.is_empty()).then(|| format!("{:?}", answer.logprobs)));
     say("usage", answer.usage.as_ref().map(|usage| format!("{usage:?}")));
     say("finish reason", answer.finish_reason.clone());
     say("id", answer.response_id.clone());
     say("status", answer.response_status.clone());
     say("model", answer.response_model.clone());
     say("tier", answer.service_tier.clone());
+    say("fingerprint", answer.system_fingerprint.clone());
     say("served by", answer.observed_provider.clone());
     say("timing", (!answer.provider_timing.is_empty()).then(|| format!("{:?}", answer.provider_timing)));
     say("error", answer.error.as_ref().map(|error| format!("{error:?}")));

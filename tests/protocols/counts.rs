@@ -109,6 +109,7 @@ fn outcome(dialect: Dialect, body: &[u8]) -> Outcome {
         temperature: None,
         reasoning_effort: None,
         metadata: Map::new(),
+        deterministic: false,
     };
     let sheet = AttemptSpec {
         id: "id".to_owned(),

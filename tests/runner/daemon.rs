@@ -109,6 +109,36 @@ fn a_pair_passes_the_bridge_and_its_counterpart_is_not_published() {
 }
 
 #[test]
+fn a_canary_is_asked_by_the_work_list_and_its_answer_passes_the_bridge() {
+    let world = World::new(&[QUICK], "");
+    let store = Mongod::start().uri(&world.database);
+    let model = format!("alpha:{QUICK}");
+    let set = ["models", "set", &model, "--canary", "on", "--store", &store];
+    assert_eq!(ran(&mut world.home.llmbench(&set)).code, 0);
+    let daemon = Daemon::logged(world.daemon(&[]), world.state());
+    let canaries = || {
+        let rows = world.rows().into_iter().filter(|row| row["sample_role"] == "canary");
+        rows.collect::<Vec<_>>()
+    };
+    until("the answer has arrived", || !canaries().is_empty());
+    assert_eq!(daemon.stop().0, 0);
+    for row in canaries() {
+        assert_eq!(
+            (&row["benchmark_profile_id"], &row["system_fingerprint"]),
+            (&"canary-v1".into(), &"fp_simulator".into())
+        );
+        assert!(row["answer_text"].as_str().unwrap().starts_with("Once upon"), "{row:?}");
+        let logprobs = row["answer_logprobs"].as_array().unwrap();
+        assert!(
+            !logprobs.is_empty() && logprobs.iter().all(|logprob| logprob.as_f64() == Some(-0.125)),
+            "{row:?}"
+        );
+    }
+    let published = crate::support::documents::rows(Mongod::start(), &world.database, &["metrics_cloud_v2"]);
+    assert!(published.iter().all(|row| row["sample_role"] == "published"));
+}
+
+#[test]
 fn a_refused_key_ends_the_work_and_is_said() {
     let world = World::new(&[QUICK], "[daemon]\ncadence = 2\ntick = 0.5");
     let daemon = Daemon::logged(world.daemon(&[]), world.state());

@@ -52,6 +52,8 @@ fn models_refuse_what_they_do_not_take() {
     assert_eq!((refused.status, &refused.json()["error"]["code"]), (400, &json!("unsupported_parameter")));
     assert_eq!(ask("rejects-max-tokens-ttft1", "max_completion_tokens").status, 200);
     assert_eq!(ask("rejects-max-completion-tokens", "max_completion_tokens").status, 400);
+    let refused = ask("rejects-logprobs", "logprobs");
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("logprobs")));
     assert!(ask("responses-only", "n").text().contains("only supported in v1/responses"));
     assert!(ask("completions-only", "n").text().contains("v1/completions"));
     let body = json!({"model": "completions-only-ttft1-gap1-n2", "stream": true, "prompt": "x"});

@@ -24,6 +24,8 @@ use crate::daemon::model_status;
 use crate::daemon::self_check::SelfChecker;
 use crate::daemon::status_file;
 use crate::daemon::store_handle::StoreHandle;
+use crate::domain::Profile;
+use crate::domain::canary::{CANARY_ROLE, canary_profile};
 use crate::domain::listen::ListenAddress;
 use crate::domain::redact::Redactor;
 use crate::domain::sourced::{Source, Sourced};
@@ -375,16 +377,20 @@ fn tell_opening(opening: &OpenReport) {
     }
 }
 
-/// The requests for every model, each with the role of its rows.
+/// The requests for every model, each with the role of its rows, and that for models with a canary.
 fn questions(context: &Context) -> Result<Vec<RequestSpec>, CommandError> {
     let settings = &context.settings;
-    let question = |id: &String| {
-        let named = Sourced::new(id.clone(), Source::Default);
-        let profile = settings.profiles.find(&named).map_err(CommandError::usage)?.clone();
-        let role = if profile.published { PUBLISHED } else { SHADOW }.to_owned();
+    let question = |profile: Profile, role: &str| {
         let mut limits = limits_for(context, &profile);
         limits.total = limits.total.min(settings.daemon_config.deadline);
-        Ok(RequestSpec { profile, role, limits, warm: false })
+        RequestSpec { profile, role: role.to_owned(), limits, warm: false }
     };
-    settings.daemon_config.profiles.iter().map(question).collect()
+    let measured = settings.daemon_config.profiles.iter().map(|id| {
+        let named = Sourced::new(id.clone(), Source::Default);
+        let profile = settings.profiles.find(&named).map_err(CommandError::usage)?.clone();
+        let role = if profile.published { PUBLISHED } else { SHADOW };
+        Ok(question(profile, role))
+    });
+    let canary = Ok(question(canary_profile(), CANARY_ROLE));
+    measured.chain([canary]).collect()
 }

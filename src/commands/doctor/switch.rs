@@ -211,6 +211,7 @@ fn regions(facts: &SwitchFacts, config: &DaemonConfig, hosts: &Hosts) -> Vec<Fin
             temperature: None,
             reasoning_effort: None,
             metadata: metadata.clone(),
+            deterministic: false,
         };
         regional += 1;
         let host = hosts.find(&model.provider).ok();

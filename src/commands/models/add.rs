@@ -1,5 +1,6 @@
 //! `llmbench models add`: checks, consent, one real call each, and one batch with the result for every model.
 
+use super::canary_cost;
 use super::candidates::{ModelCandidate, named, settled};
 use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
 use super::check::{CandidateContext, CandidateVerdict, CheckedCandidate, check};
@@ -12,6 +13,7 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::prompts::ask_about;
 use crate::commands::unknown_names;
+use crate::domain::canary;
 use crate::domain::generation_request::QUANTIZATION;
 use crate::domain::listing::ModelFacts;
 use crate::domain::{Failure, ModelRef};
@@ -138,6 +140,9 @@ async fn admit(
     context: &Context,
     session: &ChangeSession<'_>,
 ) -> Result<Exit, CommandError> {
+    let asked = going.iter().map(|checked| &checked.candidate).filter(|one| canary::is_asked(&one.metadata));
+    canary_cost::tell(&asked.map(|one| one.model.clone()).collect::<Vec<_>>(), session.store, context)
+        .await?;
     let how = if adding.no_probe { "disabled, with the status probing" } else { "after one real call each" };
     let heading = format!("add {}, {how}", count(going.len()));
     let called = going.iter().flat_map(|checked| pins::lanes(&new_parts(checked)));

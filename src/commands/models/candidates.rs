@@ -4,6 +4,7 @@ use super::pins;
 use crate::cli::models::ModelsAddArgs;
 use crate::commands::exit::CommandError;
 use crate::domain::ModelRef;
+use crate::domain::canary;
 use crate::domain::generation_request::QUIRKS;
 use crate::domain::model::ROUTERS;
 use crate::domain::name_rules::{LONGEST_NAME, check_name};
@@ -79,6 +80,9 @@ pub fn settled(
     for candidate in &mut found {
         pin(candidate, &args.endpoints)?;
         candidate.metadata.extend(metadata.clone());
+        if args.canary {
+            canary::ask(&mut candidate.metadata, true);
+        }
         candidate.display_name = args.display_name.clone().or(candidate.display_name.take());
     }
     Ok(found)

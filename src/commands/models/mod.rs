@@ -2,6 +2,7 @@
 //! values before and after, made and recorded by `change`.
 
 pub mod add;
+mod canary_cost;
 pub mod candidates;
 pub mod change;
 mod check;

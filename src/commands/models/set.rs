@@ -1,15 +1,17 @@
 //! `llmbench models set`: edits an entry apart from being enabled: its display name, its key across providers, what is
 //! said of its endpoints and weights, and its request quirks.
 
+use super::canary_cost;
 use super::candidates::metadata;
 use super::change::{ChangeSession, PlannedBatch, PlannedChange};
 use super::identity;
 use super::listed::listed_facts;
 use super::pins;
 use super::switch::{ask_and_do, chosen};
-use crate::cli::models::ModelsSetArgs;
+use crate::cli::models::{CanaryArg, ModelsSetArgs};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
+use crate::domain::canary;
 use crate::domain::generation_request::{ENDPOINT_TAG, QUANTIZATION};
 use crate::domain::listing::ModelFacts;
 use crate::domain::listing::listed_id;
@@ -37,6 +39,8 @@ struct ModelEdits {
     endpoint: Option<String>,
     /// Tags of pinned endpoints that are taken away.
     unpin: Vec<String>,
+    /// Whether the daily question is asked.
+    canary: Option<bool>,
 }
 
 /// Runs `llmbench models set` to its exit status.
@@ -61,6 +65,10 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         identity::check_keys(store.as_ref(), &models, key).await?;
     }
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
+    if args.canary == Some(CanaryArg::On) {
+        let models: Vec<_> = selection.entries.iter().map(|entry| entry.model.clone()).collect();
+        canary_cost::tell(&models, store.as_ref(), context).await?;
+    }
     let wanted = ModelEdits {
         display_name: args.display_name.clone(),
         canonical: args.canonical.clone(),
@@ -69,6 +77,7 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         quantization: args.quantization.as_deref().filter(|text| *text != LISTED).map(word).transpose()?,
         endpoint: args.endpoint.clone(),
         unpin: args.unpin.clone(),
+        canary: args.canary.map(|word| word == CanaryArg::On),
     };
     let models = selection.entries.iter().map(|entry| &entry.model);
     let listed = match args.quantization.as_deref() {
@@ -185,6 +194,7 @@ fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Result<Map<String, Value
         return Err(format!("--endpoint-tag is for direct providers; {add}"));
     }
     endpoints(&mut quirks, wanted)?;
+    wanted.canary.into_iter().for_each(|on| canary::ask(&mut quirks, on));
     quirks.retain(|key, _| !wanted.unset.contains(key));
     if quirks != present {
         set.insert(
@@ -237,6 +247,7 @@ mod tests {
             quantization: None,
             endpoint: None,
             unpin: Vec::new(),
+            canary: None,
         };
         Value::Object(fields(&CatalogEntry::new(entry.as_object().unwrap().clone()), &wanted).unwrap())
     }
@@ -251,6 +262,7 @@ mod tests {
             quantization: quantization.map(str::to_owned),
             endpoint: endpoint.map(str::to_owned),
             unpin: unpin.iter().map(|tag| (*tag).to_owned()).collect(),
+            canary: None,
         };
         let changed = |entry: &Value, edits: &ModelEdits| {
             fields(&CatalogEntry::new(entry.as_object().unwrap().clone()), edits).map(Value::Object)
@@ -276,6 +288,27 @@ mod tests {
         };
         assert!(changed(&routed, &tag).unwrap_err().starts_with("--endpoint-tag is for direct providers"));
         assert_eq!(changed(&direct, &tag).unwrap(), json!({"metadata": {"endpoint_tag": "t"}}));
+    }
+
+    #[test]
+    fn a_canary_is_a_word_in_the_metadata() {
+        let edits = |canary| ModelEdits {
+            display_name: None,
+            canonical: None,
+            metadata: Map::new(),
+            unset: Vec::new(),
+            quantization: None,
+            endpoint: None,
+            unpin: Vec::new(),
+            canary: Some(canary),
+        };
+        let changed = |entry: &Value, canary: bool| {
+            let entry = CatalogEntry::new(entry.as_object().unwrap().clone());
+            Value::Object(fields(&entry, &edits(canary)).unwrap())
+        };
+        let (plain, asked) = (json!({"metadata": {"a": 1}}), json!({"metadata": {"a": 1, "canary": true}}));
+        assert_eq!((changed(&plain, true), changed(&plain, false)), (asked.clone(), json!({})));
+        assert_eq!((changed(&asked, true), changed(&asked, false)), (json!({}), plain));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::batch::PolicyDecision;
 use super::{CLASS, CatalogPolicy, MODELS, ROLE, kind, kind_of, text};
 use crate::daemon::quarantine::{self, Quarantine, Streak};
 use crate::daemon::roster::Roster;
+use crate::domain::canary::{CANARY_PROFILE, CANARY_ROLE};
 use crate::domain::daemon_status::SuspectedProvider;
 use crate::domain::pair::COUNTERPART;
 use crate::domain::{FailureKind, ModelRef};
@@ -56,7 +57,8 @@ impl CatalogPolicy<'_> {
         let jobs =
             self.store_handle.ask(|store| async move { store.jobs_of_refusing(&terminal).await }).await?;
         let mut by_model: BTreeMap<ModelRef, Vec<&JobState>> = BTreeMap::new();
-        let measured = jobs.iter().filter(|job| roster.measures(&job.series.model));
+        let is_canary = |job: &&JobState| job.series.profile_id == CANARY_PROFILE;
+        let measured = jobs.iter().filter(|job| roster.measures(&job.series.model) && !is_canary(job));
         measured.for_each(|job| by_model.entry(job.series.model.unpinned()).or_default().push(job));
         // A model is set aside as a whole: one endpoint that does not refuse keeps it.
         by_model.retain(|model, jobs| {
@@ -104,7 +106,7 @@ impl CatalogPolicy<'_> {
         let mut streak = Streak::default();
         for (at, row) in self.errors(&entry.model, since).await? {
             let message = text(&row, "message").chars().take(200).collect::<String>();
-            if ![ROLE, COUNTERPART].contains(&text(&row, "sample_role"))
+            if ![ROLE, COUNTERPART, CANARY_ROLE].contains(&text(&row, "sample_role"))
                 && let Some(kind) = kind(&row)
             {
                 streak.ended(Some(kind), &message, at);

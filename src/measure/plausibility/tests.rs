@@ -13,6 +13,7 @@ fn ask() -> GenerationRequest {
         temperature: None,
         reasoning_effort: None,
         metadata: Map::new(),
+        deterministic: false,
     }
 }
 

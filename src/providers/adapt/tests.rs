@@ -16,6 +16,7 @@ fn ask(model_id: &str) -> GenerationRequest {
         temperature: Some(0.1),
         reasoning_effort: None,
         metadata: serde_json::Map::new(),
+        deterministic: false,
     }
 }
 
@@ -244,4 +245,36 @@ proptest! {
             prop_assert_ne!(planned(provider, "m", &[change]), before);
         }
     }
+}
+
+#[test]
+fn what_a_canary_asks_for_is_left_out_where_it_is_refused_and_no_other_request_changes() {
+    let plan = |learned: &[Adaptation], canary: bool| {
+        let ask = GenerationRequest { deterministic: canary, ..ask("gpt-4o") };
+        super::super::prepare::plan(
+            Hosts::new(builtin_hosts::built_in()).find("openai").unwrap(),
+            ask,
+            learned,
+        )
+    };
+    let cases = [
+        (400, "logprobs", "This model does not support the 'logprobs' parameter.", OmitLogprobs),
+        (403, "", "You are not allowed to request logprobs from this model", OmitLogprobs),
+        (422, "", "seed: Extra inputs are not permitted", OmitSeed),
+    ];
+    for (status, param, message, expected) in cases {
+        let refused = refusal("", param, message);
+        assert_eq!(learn(&plan(&[], true), status, &refused), Some(expected), "{message}");
+        assert_eq!(learn(&plan(&[expected], true), status, &refused), None, "it is left out already");
+        assert_eq!(learn(&plan(&[], false), status, &refused), None, "it was not sent");
+        assert!(expected.is_for_canaries());
+    }
+    assert_eq!(learn(&plan(&[], true), 403, &refusal("", "temperature", "temperature is not allowed")), None);
+    let fields = |plan: &RequestPlan| {
+        let body = plan.dialect.body(&plan.ask, &plan.quirks);
+        (body.get("seed").cloned(), body.get("logprobs").cloned())
+    };
+    assert_eq!(fields(&plan(&[], false)), (None, None));
+    assert_eq!(fields(&plan(&[], true)), (Some(json!(7)), Some(json!(true))));
+    assert_eq!(fields(&plan(&[OmitSeed, OmitLogprobs], true)), (None, None));
 }

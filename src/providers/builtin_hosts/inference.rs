@@ -23,7 +23,7 @@ pub(super) fn together() -> Host {
         base_url: url("https://api-inference.together.ai/v1"),
         base_url_vars: vec![url_var(env_vars::TOGETHER_BASE_URL, "/v1")],
         keys: keys(&[env_vars::TOGETHER_API_KEY, env_vars::TOGETHERAI_API_KEY]),
-        quirks: Quirks { max_tokens_field: true, ..Quirks::default() },
+        quirks: Quirks { max_tokens_field: true, counted_logprobs: true, ..Quirks::default() },
         ..Host::new("together", "Together AI", Dialect::Chat)
     }
 }

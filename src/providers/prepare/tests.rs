@@ -15,6 +15,7 @@ fn ask(model_id: &str) -> GenerationRequest {
         temperature: Some(0.1),
         reasoning_effort: None,
         metadata: serde_json::Map::new(),
+        deterministic: false,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod chunk;
 mod content;
+mod logprobs;
 
 use super::collector::{DecodedStreamBuilder, StreamFormat, decode as decode_events, keep};
 use super::think_tags::ThinkSplitter;
@@ -31,6 +32,12 @@ pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     }
     if let Some(effort) = request::effort(ask) {
         body.insert("reasoning_effort".into(), json!(effort));
+    }
+    if let Some(seed) = request::seed(ask, quirks) {
+        body.insert("seed".into(), json!(seed));
+    }
+    if let Some(logprobs) = request::logprobs(ask, quirks) {
+        body.insert("logprobs".into(), logprobs);
     }
     request::finished(body, ask, quirks)
 }
@@ -84,6 +91,7 @@ impl ChatFormat {
         out: &mut DecodedStreamBuilder<'_>,
     ) {
         keep(&mut out.answer.finish_reason, choice.ended());
+        choice.logprobs.iter().for_each(|told| logprobs::note(told, &mut out.answer.logprobs));
         let told = choice.tokens();
         let reasoning = choice.reasoning();
         let calls = choice.calls();
@@ -125,6 +133,7 @@ fn note_origin(chunk: &ChatChunk<'_>, out: &mut DecodedStreamBuilder<'_>) {
     keep(&mut out.answer.response_id, chunk.id.get());
     keep(&mut out.answer.response_model, chunk.model.get());
     keep(&mut out.answer.service_tier, chunk.service_tier.get());
+    keep(&mut out.answer.system_fingerprint, chunk.system_fingerprint.get());
     keep(&mut out.answer.observed_provider, chunk.provider.get());
 }
 

@@ -18,6 +18,9 @@ pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     if let Some(temperature) = request::temperature(ask, quirks) {
         body.insert("temperature".into(), json!(temperature));
     }
+    if let Some(seed) = request::seed(ask, quirks) {
+        body.insert("seed".into(), json!(seed));
+    }
     request::finished(body, ask, quirks)
 }
 

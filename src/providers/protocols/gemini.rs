@@ -16,6 +16,9 @@ pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     if let Some(temperature) = request::temperature(ask, quirks) {
         generation.insert("temperature".into(), json!(temperature));
     }
+    if let Some(seed) = request::seed(ask, quirks) {
+        generation.insert("seed".into(), json!(seed));
+    }
     if let Some(effort) = request::effort(ask) {
         generation.insert("thinkingConfig".into(), thinking(effort));
     }

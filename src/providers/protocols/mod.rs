@@ -52,6 +52,12 @@ pub struct Quirks {
     /// Reported output counts leave reasoning out.
     pub output_excludes_reasoning: bool,
     pub omit_temperature: bool,
+    /// Send no seed, also where the request wants the same answer each time.
+    pub omit_seed: bool,
+    /// Do not ask for token probabilities.
+    pub omit_logprobs: bool,
+    /// Ask for token probabilities by the number of alternatives, in place of `true`.
+    pub counted_logprobs: bool,
     /// The model stands in the URL alone, not in the body (Claude on Vertex).
     pub model_in_url: bool,
     /// Fields put into every request body, for example `{"perf_metrics_in_response": true}`: merged as RFC 7386 says,
@@ -118,6 +124,8 @@ pub struct StreamError {
 pub struct DecodedStream {
     /// Text in order of arrival.
     pub deltas: Vec<Delta>,
+    /// The natural logarithms of the probabilities of the answer's tokens, in order, where they were asked for and sent.
+    pub logprobs: Vec<f64>,
     pub usage: Option<Usage>,
     /// The provider's word for why generation ended.
     pub finish_reason: Option<String>,
@@ -129,6 +137,9 @@ pub struct DecodedStream {
     pub response_model: Option<String>,
     /// The service tier that the stream names.
     pub service_tier: Option<String>,
+    /// The backend that the stream names. Chat Completions and Completions alone have a field for it; the other formats
+    /// name a version of the model at most, which is in `response_model`.
+    pub system_fingerprint: Option<String>,
     /// The provider that served the request, on routed providers.
     pub observed_provider: Option<String>,
     /// The provider's own clock, values in seconds under the provider's own names (see `timing` for

@@ -3,6 +3,7 @@
 
 use super::Quirks;
 use crate::domain::GenerationRequest;
+use crate::domain::canary::CANARY_SEED;
 use crate::domain::generation_request::{EXTRA_FIELDS, OMIT_TEMPERATURE, REASONING_EFFORT};
 use serde_json::{Map, Value, json};
 
@@ -18,6 +19,17 @@ pub(super) fn effort(ask: &GenerationRequest) -> Option<&str> {
         Some(own) => own.as_str(),
         None => ask.reasoning_effort.as_deref(),
     }
+}
+
+/// The seed to send, if the same answer is wanted each time.
+pub(super) fn seed(ask: &GenerationRequest, quirks: &Quirks) -> Option<u64> {
+    (ask.deterministic && !quirks.omit_seed).then_some(CANARY_SEED)
+}
+
+/// The value of `logprobs` of the Chat Completions format, if token probabilities are wanted.
+pub(super) fn logprobs(ask: &GenerationRequest, quirks: &Quirks) -> Option<Value> {
+    let value = if quirks.counted_logprobs { json!(1) } else { json!(true) };
+    (ask.deterministic && !quirks.omit_logprobs).then_some(value)
 }
 
 /// The model's own request fields from the catalog, if it has any.
@@ -71,6 +83,7 @@ pub(super) mod tests {
             temperature: Some(0.1),
             reasoning_effort: Some("low".into()),
             metadata: metadata.as_object().cloned().unwrap_or_default(),
+            deterministic: false,
         }
     }
 

@@ -6,6 +6,7 @@ use super::{Closing, ResponseContext, ResponseWriter, SimTextPiece, usage};
 use crate::providers::protocols::Channel;
 use crate::simulator::listing;
 use crate::simulator::route::SimHost;
+use crate::simulator::scenario::SimFault;
 use serde_json::{Map, Value, json};
 
 pub struct ChatWriter {
@@ -167,13 +168,25 @@ fn without_choices(setting: &ResponseContext) -> Value {
     if matches!(setting.host, SimHost::Plain | SimHost::OpenAi) {
         chunk.insert("service_tier".into(), json!("default"));
     }
-    chunk.insert("system_fingerprint".into(), json!("fp_simulator"));
+    let fingerprint = if setting.fault == SimFault::Swapped { "fp_swapped" } else { "fp_simulator" };
+    chunk.insert("system_fingerprint".into(), json!(fingerprint));
     chunk.insert("choices".into(), json!([]));
     // OpenAI: once usage is requested, every earlier chunk has a null usage.
     if setting.ask.include_usage == Some(true) && matches!(setting.host, SimHost::Plain | SimHost::OpenAi) {
         chunk.insert("usage".into(), Value::Null);
     }
     Value::Object(chunk)
+}
+
+/// The probability of an event's token, as an object; Together writes the number alone.
+fn logprobs(setting: &ResponseContext) -> Value {
+    let logprob = if setting.fault == SimFault::Swapped { -0.5 } else { -0.125 };
+    match setting.host {
+        SimHost::Together => json!(logprob),
+        _ => {
+            json!({"content": [{"token": TEXT, "logprob": logprob, "bytes": null, "top_logprobs": []}], "refusal": null})
+        }
+    }
 }
 
 /// The event of one token, with placeholders.
@@ -183,6 +196,9 @@ fn token_event(setting: &ResponseContext, sse: SseFormat, channel: Channel) -> V
         _ => json!({"content": TEXT}),
     };
     let mut chunk = chunk(setting, &with_role(setting.host, delta), None);
+    if setting.ask.logprobs && channel == Channel::Visible {
+        chunk["choices"][0]["logprobs"] = logprobs(setting);
+    }
     if setting.host == SimHost::DeepInfra && setting.ask.continuous_usage {
         chunk["usage"] = json!({
             "prompt_tokens": setting.ask.prompt_tokens,

@@ -18,6 +18,8 @@ const FASTEST: f64 = 1e6;
 const FASTEST_DECODE: f64 = 1e9;
 /// The longest time of one request, seconds: a day.
 const LONGEST: f64 = 86_400.0;
+/// The one list that is no times: logarithms of probabilities.
+const LOGPROBS: &str = "answer_logprobs";
 
 /// Checks the value of a field that the contract knows; accepts unknown fields as they are.
 ///
@@ -29,11 +31,14 @@ pub fn check(name: &str, value: &Value, received_at: DateTime<Utc>) -> Result<()
             Some(at) => check_date(name, at, received_at),
             None => Ok(()),
         },
-        (Some(_), Value::Array(items)) => items
-            .iter()
-            .enumerate()
-            .filter_map(|(place, item)| Some((place, item.as_f64()?)))
-            .try_for_each(|(place, number)| within(number, (0.0, LONGEST), || format!("{name}[{place}]"))),
+        (Some(_), Value::Array(items)) => {
+            let bounds = if name == LOGPROBS { (-LONGEST, 0.0) } else { (0.0, LONGEST) };
+            items
+                .iter()
+                .enumerate()
+                .filter_map(|(place, item)| Some((place, item.as_f64()?)))
+                .try_for_each(|(place, number)| within(number, bounds, || format!("{name}[{place}]")))
+        }
         (Some(wanted), value) => match (value.as_f64(), bounds(name, wanted)) {
             (Some(number), Some(bounds)) => within(number, bounds, || name.to_owned()),
             _ => Ok(()),
@@ -108,6 +113,7 @@ mod tests {
             flaw("times_between_tokens", &json!([0.1, 0.0, -0.1])).as_deref(),
             Some("times_between_tokens[2]")
         );
+        assert_eq!(flaw("answer_logprobs", &json!([-0.5, 0.5])).as_deref(), Some("answer_logprobs[1]"));
     }
 
     #[test]
@@ -124,6 +130,7 @@ mod tests {
             ("wall_clock_step_seconds", json!(-3.5)),
             ("temperature", json!(2.0)),
             ("times_between_tokens", json!([])),
+            ("answer_logprobs", json!([-9999.0, -0.5, 0.0])),
             ("adaptations", json!(["a"])),
             ("unheard_of", json!(-1e300)),
             ("misc", json!({"n": -1})),

@@ -18,6 +18,10 @@ pub(super) struct ChatChunk<'a> {
     pub model: LenientString<'a>,
     #[serde(borrow)]
     pub service_tier: LenientString<'a>,
+    /// The backend configuration (<https://platform.openai.com/docs/api-reference/chat-streaming/streaming>): OpenAI, Azure,
+    /// Groq, Cerebras, DeepSeek, Moonshot, SambaNova, xAI and llama.cpp send it.
+    #[serde(borrow)]
+    pub system_fingerprint: LenientString<'a>,
     /// OpenRouter: the provider that serves the request.
     #[serde(borrow)]
     pub provider: LenientString<'a>,
@@ -68,6 +72,8 @@ pub(super) struct ChatChoice<'a> {
     native_finish_reason: LenientString<'a>,
     /// Set if `return_token_ids` was requested.
     token_ids: ArrayLength,
+    /// Token probabilities, if they were requested: an object, of Together one number for the chunk's token.
+    pub logprobs: Option<Box<Value>>,
     /// Moonshot: the counts, in the last choice.
     pub usage: Option<Box<ChatUsage>>,
 }

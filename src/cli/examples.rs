@@ -77,6 +77,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("llmbench results compare together fireworks --since 7d", "Which of two is faster.")],
     ),
     (
+        "results rank",
+        &[(
+            "llmbench results rank --metric tps --since 30d",
+            "Which models are fastest, as far as it is settled.",
+        )],
+    ),
+    (
         "results pairs",
         &[("llmbench results pairs --provider groq", "What a new connection to groq cost last week.")],
     ),

@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod ingest_key;
 pub mod models;
 pub mod outbox;
+pub mod rank;
 pub mod results;
 pub mod run;
 pub mod sim;

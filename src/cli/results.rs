@@ -1,6 +1,7 @@
 //! `llmbench results`: shows stored runs.
 
 use crate::cli::errors::{ModelArgs, WindowArgs};
+use crate::cli::rank::ResultsRankArgs;
 use crate::cli::values;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub enum ResultsCommand {
     Export(ResultsExportArgs),
     /// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
     Compare(ResultsCompareArgs),
+    /// Rank models by a figure, as far as their order is settled; of the last 7 days unless --since says else
+    Rank(ResultsRankArgs),
     /// Tell what a new connection costs, from stored pairs; of the last 7 days unless --since says else
     Pairs(ResultsPairsArgs),
     /// Compute figures again from receipts, and tell which rows differ; of all time unless --since says else

@@ -1,13 +1,16 @@
-//! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides, pairs of cold and
-//! warm requests, or figures computed again, of stored runs and of somebody's export.
+//! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides, places of models,
+//! pairs of cold and warm requests, or figures computed again, of stored runs and of somebody's export.
 
 mod compare;
 mod export;
 mod export_receipts;
 mod pairs;
+mod rank;
+mod ranked_rows;
 mod recompute;
 mod samples;
 mod sides;
+mod stored_attempts;
 mod verify;
 
 use crate::cli::results::{ResultsArgs, ResultsCommand, ResultsListArgs, ResultsShowArgs};
@@ -41,6 +44,7 @@ pub async fn run(
         ResultsCommand::Show(args) => show(args, context()?).await,
         ResultsCommand::Export(args) => export::run(args, context()?).await,
         ResultsCommand::Compare(args) => compare::run(args, context()?).await,
+        ResultsCommand::Rank(args) => rank::run(args, context()?).await,
         ResultsCommand::Pairs(args) => pairs::run(args, context()?).await,
         ResultsCommand::Recompute(args) => recompute::run(args, context()?).await,
         // Whoever checks somebody's figures needs no configuration and no store.

@@ -33,6 +33,10 @@ fn rows() -> Vec<ModelRow> {
         success_rate_24h: Some(47.0 / 48.0),
         ttft_median_24h: Some(0.2149),
         tokens_per_second_median_24h: Some(271.3),
+        ttft_median_24h_low: Some(0.2013),
+        ttft_median_24h_high: Some(0.2294),
+        tokens_per_second_median_24h_low: Some(255.1),
+        tokens_per_second_median_24h_high: Some(288.6),
         ..ModelRow::default()
     };
     let failing = ModelRow {
@@ -45,6 +49,10 @@ fn rows() -> Vec<ModelRow> {
         success_rate_24h: Some(0.0),
         ttft_median_24h: None,
         tokens_per_second_median_24h: None,
+        ttft_median_24h_low: None,
+        ttft_median_24h_high: None,
+        tokens_per_second_median_24h_low: None,
+        tokens_per_second_median_24h_high: None,
         last_error_kind: Some("rate_limit".into()),
         last_error_message: Some("Too many requests,\nplease wait before trying again.".into()),
         ..healthy.clone()

@@ -49,7 +49,8 @@ pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, Comma
     }
     let nothing = Figures::default();
     let of = |entry: &CatalogEntry| figures.get(&entry.model).unwrap_or(&nothing);
-    let mut quantiles = TQuantiles::two_sided(CONFIDENCE);
+    // The plain table has no room for intervals, and thousands of them take longer than all else in it.
+    let mut quantiles = (args.wide || args.json || args.csv).then(|| TQuantiles::two_sided(CONFIDENCE));
     let rows: Vec<ModelRow> = entries
         .iter()
         .map(|entry| (entry, of(entry)))
@@ -58,7 +59,7 @@ pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, Comma
             let stale = matches!(freshness, "stale" | "critical" | "never_run");
             (!args.stale || stale) && (!args.failing || figures.only_fails())
         })
-        .map(|(entry, figures)| row(entry, figures, now, &mut quantiles))
+        .map(|(entry, figures)| row(entry, figures, now, quantiles.as_mut()))
         .collect();
     stdout::text(&text(args, context, &rows, now, nothing_shown)?)?;
     Ok(Exit::Yes)
@@ -114,16 +115,17 @@ fn wanted(args: &ModelsListArgs, entry: &CatalogEntry) -> bool {
     state && provider && pattern
 }
 
-/// An entry and its figures in the form for display. The quantiles are those of the intervals.
+/// An entry and its figures in the form for display; without quantiles, without intervals.
 pub fn row(
     entry: &CatalogEntry,
     figures: &Figures,
     now: DateTime<Utc>,
-    quantiles: &mut TQuantiles,
+    mut quantiles: Option<&mut TQuantiles>,
 ) -> ModelRow {
     let enabled = entry.is_enabled();
     let mut interval = |figure: &DayFigure| {
-        let found = median_interval_of_day(&figure.samples, CONFIDENCE, quantiles);
+        let quantiles = quantiles.as_deref_mut();
+        let found = quantiles.and_then(|of| median_interval_of_day(&figure.samples, CONFIDENCE, of));
         found.map_or((None, None), |found| (Some(found.low), Some(found.high)))
     };
     let (ttft, rate) = (interval(&figures.ttft), interval(&figures.rate));

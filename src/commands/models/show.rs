@@ -56,6 +56,6 @@ async fn details(
     let identity = identity.map(|identity| (identity.canonical_key, identity.effective_from));
     let rankings = rankings(store, entry, now).await.map_err(read)?;
     let mut quantiles = TQuantiles::two_sided(CONFIDENCE);
-    let (row, entry) = (row(entry, &figures, now, &mut quantiles), entry.fields.clone());
+    let (row, entry) = (row(entry, &figures, now, Some(&mut quantiles)), entry.fields.clone());
     Ok(ModelDetails { row, entry, identity, rankings, changes })
 }

@@ -221,7 +221,7 @@ fn without(unplaced: &[RankRow], report: &RankReport, view: &ReportView) -> Vec<
             .column(Column::number("OK").rank(3), available)
             .column(Column::number("N").rank(2), |row| row.n.to_string())
             .column(Column::number("NEWEST").rank(1), |row| newest(row, report.as_of))
-            .column(Column::new("MISSING").free(), |row| row.missing.clone().unwrap_or_default())
+            .column(Column::new("MISSING"), |row| row.missing.clone().unwrap_or_default())
             .headed(view),
     );
     if unplaced.len() > listed {

@@ -98,7 +98,7 @@ fn pairs_of_equal_models_keep_together_as_often_as_promised() {
     let mut pairs_apart = 0;
     let wrong = share(300, 37, |state| {
         let found = ranked(ROUGH, &factors, state);
-        let is_pair = |tier: &Vec<usize>| tier.len() % 2 == 0;
+        let is_pair = |tier: &Vec<usize>| tier.len().is_multiple_of(2);
         pairs_apart += u32::from(found.iter().filter(|tier| tier.len() == 2).count() == 8);
         !found.iter().all(is_pair)
     });
@@ -161,8 +161,10 @@ fn the_interval_holds_the_truth_as_often_as_promised() {
     }
 }
 
-/// A model with hourly runs: profile, connection, runner, hours since 1970, value.
-fn model(of: &[(&str, &str, Option<&str>, std::ops::Range<i64>, f64)]) -> ModelAttempts {
+/// Hourly runs: profile, connection, runner, hours since 1970, value.
+type HourlyRuns<'a> = (&'a str, &'a str, Option<&'a str>, std::ops::Range<i64>, f64);
+
+fn model(of: &[HourlyRuns<'_>]) -> ModelAttempts {
     let mut model = ModelAttempts::default();
     for (profile, connection, runner, hours, value) in of {
         let stratum = RunStratum {

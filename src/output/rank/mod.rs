@@ -125,7 +125,7 @@ fn places<'a>(rows: &'a [RankRow], report: &'a RankReport, view: &'a ReportView)
         .column(Column::number("95 % INTERVAL").rank(1), move |row| {
             format!("{} to {}", value(row.median_low), value(row.median_high))
         })
-        .column(Column::number("OK").rank(2), |row| available(row))
+        .column(Column::number("OK").rank(2), available)
         .column(Column::number("N").rank(4), |row| row.n.to_string())
         .column(Column::number(blocks).rank(7), |row| row.blocks.unwrap_or(0).to_string())
         .column(Column::number("SPAN").rank(8), |row| {

@@ -104,6 +104,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("llmbench results changes --open", "What became slower or faster and did not go back.")],
     ),
     (
+        "results rank",
+        &[(
+            "llmbench results rank --metric tps --since 30d",
+            "Which models are fastest, as far as it is settled.",
+        )],
+    ),
+    (
         "results pairs",
         &[("llmbench results pairs --provider groq", "What a new connection to groq cost last week.")],
     ),

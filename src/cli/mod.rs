@@ -19,6 +19,7 @@ pub mod man;
 pub mod man_pages;
 pub mod models;
 pub mod outbox;
+pub mod rank;
 pub mod results;
 pub mod run;
 pub mod sim;

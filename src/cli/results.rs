@@ -3,6 +3,7 @@
 use crate::cli::changes::ResultsChangesArgs;
 use crate::cli::cost::ResultsCostArgs;
 use crate::cli::errors::{ModelArgs, WindowArgs};
+use crate::cli::rank::ResultsRankArgs;
 use crate::cli::values;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub enum ResultsCommand {
     Compare(ResultsCompareArgs),
     /// Changes of measured series: when, by how much, why; open ones and those of the last 30 days unless --since says else
     Changes(ResultsChangesArgs),
+    /// Rank models by a figure, as far as their order is settled; of the last 7 days unless --since says else
+    Rank(ResultsRankArgs),
     /// Tell what a new connection costs, from stored pairs; of the last 7 days unless --since says else
     Pairs(ResultsPairsArgs),
     /// Tell what measuring cost, and what the month will cost; of the last 30 days unless --since says else

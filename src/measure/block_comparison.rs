@@ -14,6 +14,7 @@ use crate::domain::interval::Interval;
 use series_blocks::SeriesBlocks;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub mod level;
 mod series_blocks;
 
 /// Blocks of a side below which there is no interval: how much two blocks scatter is hardly known.
@@ -21,6 +22,9 @@ pub const BLOCKS_NEEDED: usize = 3;
 
 /// Slots of a day: 3 hours each.
 const SLOTS: usize = 8;
+
+/// Parts of a UTC day of 3 hours each, from midnight on.
+pub type DayParts = [bool; SLOTS];
 
 const SLOT_MILLISECONDS: i64 = 3 * 3_600_000;
 
@@ -44,6 +48,11 @@ impl TimedSample {
     /// A sample of this moment, in milliseconds since 1970.
     pub fn new(milliseconds: i64, value: f64) -> Self {
         Self { slot: slot(milliseconds), value }
+    }
+
+    /// The number of its block.
+    pub fn block(&self, length: BlockLength) -> i64 {
+        length.block(self.slot)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod outcome_row;
 pub mod paired;
 pub mod plausibility;
 pub mod quality;
+pub mod ranking;
 pub mod receipt;
 pub mod receipt_figures;
 pub mod redact_outcome;

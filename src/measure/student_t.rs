@@ -25,6 +25,38 @@ pub fn t_quantile(probability: f64, degrees: f64) -> f64 {
     (low + high) / 2.0
 }
 
+/// Quantiles at one probability for whole degrees of freedom. Each is computed once, because lists of thousands of models
+/// ask for the same few.
+#[derive(Debug, Clone)]
+pub struct TQuantiles {
+    probability: f64,
+    known: Vec<Option<f64>>,
+}
+
+impl TQuantiles {
+    /// Degrees of freedom that are kept apart; more of them count as these, which makes intervals a little wider.
+    const MOST: usize = 1_000;
+
+    /// Those at `probability`, between 0 and 1.
+    pub fn at(probability: f64) -> Self {
+        Self { probability, known: Vec::new() }
+    }
+
+    /// Those whose quantiles lie on either side of the middle with `confidence` between them.
+    pub fn two_sided(confidence: f64) -> Self {
+        Self::at(f64::midpoint(1.0, confidence))
+    }
+
+    /// The quantile at so many degrees, rounded down; below 1 they count as 1.
+    pub fn of(&mut self, degrees: f64) -> f64 {
+        let whole = (degrees.max(1.0) as usize).min(Self::MOST);
+        if self.known.len() <= whole {
+            self.known.resize(whole + 1, None);
+        }
+        *self.known[whole].get_or_insert_with(|| t_quantile(self.probability, whole as f64))
+    }
+}
+
 /// The share of t that lies below `t`, which is 0 or more.
 fn below(t: f64, degrees: f64) -> f64 {
     1.0 - incomplete_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5) / 2.0
@@ -115,6 +147,16 @@ mod tests {
             assert!((found / tabled - 1.0).abs() < 5e-5, "{found} is not {tabled} at {degrees}");
         }
         assert!(t_quantile(0.5, 7.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn kept_quantiles_are_those_of_the_degrees_rounded_down() {
+        let mut kept = TQuantiles::two_sided(0.95);
+        for _ in 0..2 {
+            assert_eq!((kept.of(6.9), kept.of(2.0)), (t_quantile(0.975, 6.0), t_quantile(0.975, 2.0)));
+        }
+        assert_eq!((kept.of(0.3), kept.of(f64::NAN)), (kept.of(1.0), kept.of(1.0)));
+        assert_eq!(kept.of(1e9), t_quantile(0.975, 1_000.0));
     }
 
     proptest! {

@@ -38,6 +38,7 @@ pub mod print;
 pub mod progress;
 pub mod progress_counter;
 pub mod prompt;
+pub mod rank;
 pub mod ranking;
 pub mod recompute;
 pub mod row_fields;

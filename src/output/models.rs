@@ -43,6 +43,10 @@ pub struct ModelRow {
     pub disabled_at: Option<String>,
     pub disabled_by: Option<String>,
     pub disabled_until: Option<String>,
+    pub ttft_median_24h_low: Option<f64>,
+    pub ttft_median_24h_high: Option<f64>,
+    pub tokens_per_second_median_24h_low: Option<f64>,
+    pub tokens_per_second_median_24h_high: Option<f64>,
 }
 
 /// The list as a document, serialized directly: thousands of rows need no tree first.
@@ -83,7 +87,9 @@ enum ModelsColumn {
     LastSuccess,
     Success,
     Ttft,
+    TtftInterval,
     Rate,
+    RateInterval,
     Since,
     By,
     Class,
@@ -91,11 +97,26 @@ enum ModelsColumn {
 }
 
 use ModelsColumn::{
-    By, Class, Freshness, LastSuccess, Model, Name, Provider, Rate, Reason, Since, Success, Ttft,
+    By, Class, Freshness, LastSuccess, Model, Name, Provider, Rate, RateInterval, Reason, Since, Success,
+    Ttft, TtftInterval,
 };
 
-const EVERY: &[ModelsColumn] =
-    &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Since, By, Class, Reason];
+const EVERY: &[ModelsColumn] = &[
+    Provider,
+    Model,
+    Name,
+    Freshness,
+    LastSuccess,
+    Success,
+    Ttft,
+    TtftInterval,
+    Rate,
+    RateInterval,
+    Since,
+    By,
+    Class,
+    Reason,
+];
 const FIGURES: &[ModelsColumn] =
     &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Reason];
 const OFF: &[ModelsColumn] = &[Provider, Model, Name, Since, By, Class, Reason];
@@ -140,7 +161,9 @@ impl ModelsColumn {
             LastSuccess => list.column(column("LAST OK").rank(7), last_success),
             Success => list.column(number("OK 24H").rank(3), success_rate),
             Ttft => list.column(number("TTFT").rank(2), |row| ttft(row, view)),
+            TtftInterval => list.column(number("TTFT 95 %").rank(11), |row| ttft_interval(row, view)),
             Rate => list.column(number("TOK/S").rank(6), rate),
+            RateInterval => list.column(number("TOK/S 95 %").rank(11), rate_interval),
             Since => list.column(column("SINCE").rank(4), |row| day(row.disabled_at.as_ref())),
             By => list.column(column("BY").rank(8), move |row| words(&row.disabled_by)),
             Class => list.column(column("CLASS").rank(5), move |row| words(&row.disabled_class)),
@@ -166,6 +189,24 @@ fn ttft(row: &ModelRow, view: &ReportView) -> String {
 
 fn rate(row: &ModelRow) -> String {
     row.tokens_per_second_median_24h.map_or_else(|| "-".to_owned(), units::short_rate)
+}
+
+fn ttft_interval(row: &ModelRow, view: &ReportView) -> String {
+    let seconds = |value| units::seconds(value, view.terminal.unicode);
+    interval(row.ttft_median_24h_low, row.ttft_median_24h_high, seconds)
+}
+
+fn rate_interval(row: &ModelRow) -> String {
+    interval(row.tokens_per_second_median_24h_low, row.tokens_per_second_median_24h_high, units::short_rate)
+}
+
+fn interval(low: Option<f64>, high: Option<f64>, cell: impl Fn(f64) -> String) -> String {
+    low.zip(high).map_or_else(|| "-".to_owned(), |(low, high)| format!("{} to {}", cell(low), cell(high)))
+}
+
+/// The median with its interval, where it has one.
+fn with_interval(median: String, interval: &str) -> String {
+    if interval == "-" { median } else { format!("{median} (95 %: {interval})") }
 }
 
 /// The freshness; for a model that is off, the way in which it is off.
@@ -244,8 +285,8 @@ fn details_lines(details: &ModelDetails, now: DateTime<Utc>, view: &ReportView) 
     let counted = format!("{} ok, {} failed", row.successes_24h, row.failures_24h);
     let figures = [
         ("last 24 hours", counted),
-        ("median TTFT", ttft(row, view)),
-        ("median tok/s", rate(row)),
+        ("median TTFT", with_interval(ttft(row, view), &ttft_interval(row, view))),
+        ("median tok/s", with_interval(rate(row), &rate_interval(row))),
         (
             "last error",
             if row.last_error_kind.is_some() && row.enabled { last_error(row) } else { "-".to_owned() },

@@ -19,6 +19,16 @@ fn fields(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
+fn without_intervals(row: &ModelRow) -> ModelRow {
+    ModelRow {
+        ttft_median_24h_low: None,
+        ttft_median_24h_high: None,
+        tokens_per_second_median_24h_low: None,
+        tokens_per_second_median_24h_high: None,
+        ..row.clone()
+    }
+}
+
 /// A healthy model, one that only fails, one that is off, one on probation, and the oddest one of the Python runner.
 fn rows() -> Vec<ModelRow> {
     let healthy = ModelRow {
@@ -33,6 +43,10 @@ fn rows() -> Vec<ModelRow> {
         success_rate_24h: Some(47.0 / 48.0),
         ttft_median_24h: Some(0.2149),
         tokens_per_second_median_24h: Some(271.3),
+        ttft_median_24h_low: Some(0.2013),
+        ttft_median_24h_high: Some(0.2294),
+        tokens_per_second_median_24h_low: Some(255.1),
+        tokens_per_second_median_24h_high: Some(288.6),
         ..ModelRow::default()
     };
     let failing = ModelRow {
@@ -47,7 +61,7 @@ fn rows() -> Vec<ModelRow> {
         tokens_per_second_median_24h: None,
         last_error_kind: Some("rate_limit".into()),
         last_error_message: Some("Too many requests,\nplease wait before trying again.".into()),
-        ..healthy.clone()
+        ..without_intervals(&healthy)
     };
     let off = ModelRow {
         provider: "openai".into(),

@@ -41,7 +41,26 @@ pub fn lines<'a>(
 ) -> Vec<String> {
     let line = |(model, pairs)| PairLine { model, profile: None, pairs };
     let lines: Vec<PairLine<'_>> = models.into_iter().map(line).collect();
-    laid_out(&lines, &format!("{ABOUT} {OTHERS}"), view, Some(view.terminal.width))
+    let table = names_whole(&lines, view);
+    laid_out(&lines, table, &format!("{ABOUT} {OTHERS}"), view)
+}
+
+/// The table of a report, which has no flag for long names: where they have no room beside their figures, each stands above
+/// its own.
+fn names_whole(lines: &[PairLine<'_>], view: &ReportView) -> Vec<String> {
+    let (width, unicode) = (view.terminal.width, view.terminal.unicode);
+    let beside = named(lines, unicode).lines(None, unicode);
+    if beside.iter().all(|line| text::width(line) <= width) {
+        return beside;
+    }
+    let indent = |line: String| text::cut(&format!("  {line}"), width, unicode);
+    let mut figures = figures(ListReport::new(lines), unicode).lines(Some(width.saturating_sub(2)), unicode);
+    let mut table = vec![indent(figures.remove(0))];
+    for (line, figures) in lines.iter().zip(figures) {
+        table.extend(text::wrap(&text::escape(&line.model.to_string()), width, 0));
+        table.push(indent(figures));
+    }
+    table
 }
 
 /// The list of stored pairs, ending in a line break.
@@ -50,25 +69,32 @@ pub fn list(series: &BTreeMap<PairSeries, PairReport>, view: &ReportView) -> Str
         .iter()
         .map(|(series, pairs)| PairLine { model: &series.model, profile: series.profile.as_deref(), pairs })
         .collect();
-    laid_out(&lines, ABOUT, view, view.limit()).join("\n") + "\n"
+    let table = named(&lines, view.terminal.unicode).lines(view.limit(), view.terminal.unicode);
+    laid_out(&lines, table, ABOUT, view).join("\n") + "\n"
 }
 
-fn laid_out(lines: &[PairLine<'_>], about: &str, view: &ReportView, limit: Option<usize>) -> Vec<String> {
-    if lines.is_empty() {
-        return Vec::new();
-    }
-    let unicode = view.terminal.unicode;
+/// Names and figures.
+fn named<'a>(lines: &'a [PairLine<'a>], unicode: bool) -> ListReport<'a, PairLine<'a>> {
     let mut list = ListReport::new(lines).column(Column::new("MODEL").free(), |line| line.model.to_string());
     if lines.iter().any(|line| line.profile.is_some()) {
         list = list.column(Column::new("PROFILE").rank(1), |line| line.profile.unwrap_or("-").to_owned());
     }
-    let list = list
-        .column(Column::number("PAIRS"), |line| line.pairs.difference.sorted.len().to_string())
+    figures(list, unicode)
+}
+
+fn figures<'a>(list: ListReport<'a, PairLine<'a>>, unicode: bool) -> ListReport<'a, PairLine<'a>> {
+    list.column(Column::number("PAIRS"), |line| line.pairs.difference.sorted.len().to_string())
         .column(Column::number("TTFT COLD").rank(2), move |line| median(&line.pairs.cold, unicode))
         .column(Column::number("TTFT WARM").rank(2), move |line| median(&line.pairs.warm, unicode))
         .column(Column::number("COLD - WARM"), move |line| median(&line.pairs.difference, unicode))
-        .column(Column::number("95 % INTERVAL").rank(1), move |line| interval(line.pairs.interval, unicode));
-    let mut shown = list.lines(limit, unicode);
+        .column(Column::number("95 % INTERVAL").rank(1), move |line| interval(line.pairs.interval, unicode))
+}
+
+/// The table with its header set off, and under it what the columns are and what is in no figure.
+fn laid_out(lines: &[PairLine<'_>], mut shown: Vec<String>, about: &str, view: &ReportView) -> Vec<String> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
     if let Some(header) = shown.first_mut() {
         *header = view.paint().heading(header);
     }

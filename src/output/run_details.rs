@@ -84,10 +84,15 @@ fn about(run: &Map<String, Value>, view: &ReportView) -> String {
         ("connection", "connection "),
         ("finish_reason", "finish reason "),
         ("_id", "id "),
+        ("pair_id", "pair "),
+        ("pair_position", "half "),
+        ("calibration_id", "calibration "),
     ] {
         let word = row_fields::word(run, name);
         words.extend((word != "-").then(|| format!("{before}{word}")));
     }
+    let receipt = run.get("receipt").is_some_and(|receipt| !receipt.is_null());
+    words.extend(receipt.then(|| "with a receipt".to_owned()));
     words.join(", ")
 }
 
@@ -207,6 +212,14 @@ mod tests {
             verbose: true,
             zone: FixedOffset::east_opt(0).unwrap(),
         }
+    }
+
+    #[test]
+    fn what_a_run_belongs_to_is_told() {
+        let row = serde_json::json!({"provider": "groq", "model_name": "m", "_id": "01A", "pair_id": "01B",
+            "pair_position": 1, "calibration_id": "01C", "receipt": {"v": 1}});
+        let told = about(row.as_object().unwrap(), &view(80, true));
+        assert!(told.ends_with("id 01A, pair 01B, half 1, calibration 01C, with a receipt"), "{told}");
     }
 
     #[test]

@@ -8,6 +8,11 @@ use serde_json::{Map, Value, json};
 
 pub const LIST: &str = "llmbench.results.list/1";
 
+/// Characters of a pair's id that are shown.
+const PAIR_ID: usize = 6;
+
+const NOTHING: &[&str] = &["", "-"];
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedRun {
     /// The row as it is stored.
@@ -62,7 +67,30 @@ fn columns<'a>(runs: &'a [ListedRun], brief: bool, view: &'a ReportView) -> List
         .column(Column::number("TOTAL").rank(3), move |listed| time(listed, "generate_time"))
         .column(Column::new("FINISH").rank(5), |listed| row_fields::word(&listed.run, "finish_reason"))
         .column(Column::new("PUBLISHED").rank(3), published)
+        .column(Column::new("PAIR").silent(NOTHING).rank(6), |listed| pair(&listed.run))
+        .column(Column::new("RECEIPT").silent(NOTHING).rank(7), |listed| receipt(&listed.run).to_owned())
+        .column(Column::new("CALIBRATION").silent(NOTHING).rank(8), |listed| {
+            row_fields::word(&listed.run, "calibration_id")
+        })
         .column(Column::new("ID").rank(2), |listed| text::one_line(&row_fields::word(&listed.run, "_id")))
+}
+
+/// The half of a pair that a run is, with the end of the pair's id, by which its other half is found; a dash for others.
+fn pair(run: &Map<String, Value>) -> String {
+    let id = row_fields::word(run, "pair_id");
+    if id == "-" {
+        return id;
+    }
+    let end: String = id.chars().skip(id.chars().count().saturating_sub(PAIR_ID)).collect();
+    let half = row_fields::word(run, "connection");
+    match run.get("pair_position").and_then(Value::as_u64) {
+        Some(position @ (1 | 2)) => format!("{end} {half} {position}/2"),
+        _ => format!("{end} {half}"),
+    }
+}
+
+fn receipt(run: &Map<String, Value>) -> &'static str {
+    if run.get("receipt").is_some_and(|receipt| !receipt.is_null()) { "yes" } else { "-" }
 }
 
 /// The list for programs: the stored rows with `published`.
@@ -87,4 +115,31 @@ pub fn sheet(runs: &[ListedRun]) -> std::io::Result<String> {
     let mut columns: Vec<&str> = csv::columns();
     columns.insert(PUBLISHED_PLACE, "published");
     csv::text(&columns, rows.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::snapshots::view;
+
+    #[test]
+    fn halves_of_pairs_receipts_and_calibrations_are_told_where_there_are_any() {
+        let listed = |run: Value| ListedRun { run: run.as_object().unwrap().clone(), published: false };
+        let plain = || listed(json!({"provider": "groq", "model_name": "m", "receipt": null}));
+        let shown = list(&[plain()], &view(200, false, true));
+        assert!(
+            !shown.contains("PAIR") && !shown.contains("RECEIPT") && !shown.contains("CALIBRATION"),
+            "{shown}"
+        );
+        let half =
+            listed(json!({"provider": "groq", "model_name": "m", "pair_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "pair_position": 2, "connection": "warm", "receipt": {"v": 1}, "calibration_id": "01C\u{1b}"}));
+        let odd = listed(
+            json!({"provider": "groq", "model_name": "m", "pair_id": ["模\u{1b}"], "pair_position": 9}),
+        );
+        let shown = list(&[half, odd, plain()], &view(200, false, true));
+        assert!(shown.contains("9G5FAV warm 2/2  yes      01C\\u{1b}"), "{shown}");
+        assert!(!shown.contains('\u{1b}'));
+        assert!(list(&[plain()], &view(40, false, false)).lines().all(|line| text::width(line) <= 40));
+    }
 }

@@ -6,6 +6,7 @@ mod contract;
 mod enabling;
 mod endpoints;
 mod figures;
+mod intervals;
 mod lifecycle;
 mod operator;
 mod publishing;

@@ -65,11 +65,14 @@ fn fill_sqlite(url: &str, rows: &[Row], published: bool) {
     for row in rows {
         let text = |name: &str| row[name].as_str().unwrap().to_owned();
         let at = |name: &str| text(name).parse::<DateTime<Utc>>().unwrap().timestamp_millis();
-        let sql = "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 'p', 'r', ?, NULL, NULL, ?)";
+        let sql = "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, 'p', 'r', ?, ?, ?, ?)";
         let doc = Value::Object(row.clone()).to_string();
         let rate = row["tokens_per_second"].as_f64().unwrap_or(1.0);
         let (provider, model) = (text("provider"), text("model_name"));
-        let cells = params![text("_id"), published, provider, model, at("run_ts"), at("gen_ts"), rate, doc];
+        let [visible, ttft] =
+            ["visible_tokens_per_second", "time_to_first_token"].map(|name| row[name].as_f64());
+        let (begun, ended) = (at("run_ts"), at("gen_ts"));
+        let cells = params![text("_id"), published, provider, model, begun, ended, rate, visible, ttft, doc];
         transaction.execute(sql, cells).unwrap();
     }
     transaction.commit().unwrap();

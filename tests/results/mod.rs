@@ -1,4 +1,4 @@
-//! `llmbench results export` and `llmbench results compare` through the binary, on both stores.
+//! `llmbench results` through the binary, on both stores: exports, comparisons, places, pairs and receipts.
 
 pub mod bulk;
 pub mod changes;
@@ -10,5 +10,6 @@ mod first;
 mod pages;
 mod pairs;
 mod parquet;
+mod rank;
 mod receipts;
 mod verify;

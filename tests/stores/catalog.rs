@@ -210,7 +210,7 @@ async fn figures_are_those_of_the_last_day(store: &dyn Store) {
         let all = store.figures(&scope, Utc::now()).await.unwrap();
         let figures = &all[&model];
         assert_eq!((figures.successes_24h, figures.failures_24h), (3, 1), "{scope:?}");
-        assert_eq!((figures.ttft_median, figures.rate_median), (Some(0.2), Some(20.0)));
+        assert_eq!((figures.ttft.median, figures.rate.median), (Some(0.2), Some(20.0)));
         assert_eq!(figures.last_success_at, Some(end - TimeDelta::hours(1)));
         assert_eq!(figures.freshness(true, Utc::now()), "stale");
         assert!(scope == ModelScope::All || all.keys().all(|found| found.provider == "vertex"), "{all:?}");
@@ -299,7 +299,7 @@ async fn the_python_runners_oddest_rows_are_read() {
     assert_eq!(entries.iter().filter(|entry| entry.sound).count(), 1);
     let figures = store.figures(&ModelScope::All, Utc::now()).await.unwrap();
     let of_m = &figures[&"groq:m".parse().unwrap()];
-    assert_eq!((of_m.successes_24h, of_m.rate_median, of_m.ttft_median), (1, Some(3.0), None));
+    assert_eq!((of_m.successes_24h, of_m.rate.median, of_m.ttft.median), (1, Some(3.0), None));
 
     // An odd value is what was seen, so it can be changed, and is kept as it was.
     let seen = entries.iter().find(|entry| entry.sound).unwrap().values([&"enabled".to_owned()]);

@@ -6,8 +6,11 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::stdout;
 use crate::domain::glob;
 use crate::domain::window::moment;
+use crate::measure::block_comparison::level::median_interval_of_day;
+use crate::measure::ranking::CONFIDENCE;
+use crate::measure::student_t::TQuantiles;
 use crate::output::models::{self, ModelRow};
-use crate::storage::catalog::{CatalogEntry, Figures, ModelScope};
+use crate::storage::catalog::{CatalogEntry, DayFigure, Figures, ModelScope};
 use chrono::{DateTime, Local, Utc};
 use std::collections::HashMap;
 
@@ -45,7 +48,9 @@ pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, Comma
         entries.sort_by_key(|entry| std::cmp::Reverse(disabled_at(entry)));
     }
     let nothing = Figures::default();
-    let of = |entry: &CatalogEntry| figures.get(&entry.model).unwrap_or(&nothing).clone();
+    let of = |entry: &CatalogEntry| figures.get(&entry.model).unwrap_or(&nothing);
+    // The plain table has no room for intervals, and thousands of them take longer than all else in it.
+    let mut quantiles = (args.wide || args.json || args.csv).then(|| TQuantiles::two_sided(CONFIDENCE));
     let rows: Vec<ModelRow> = entries
         .iter()
         .map(|entry| (entry, of(entry)))
@@ -54,7 +59,7 @@ pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, Comma
             let stale = matches!(freshness, "stale" | "critical" | "never_run");
             (!args.stale || stale) && (!args.failing || figures.only_fails())
         })
-        .map(|(entry, figures)| row(entry, figures, now))
+        .map(|(entry, figures)| row(entry, figures, now, quantiles.as_mut()))
         .collect();
     stdout::text(&text(args, context, &rows, now, nothing_shown)?)?;
     Ok(Exit::Yes)
@@ -110,9 +115,20 @@ fn wanted(args: &ModelsListArgs, entry: &CatalogEntry) -> bool {
     state && provider && pattern
 }
 
-/// An entry and its figures in the form for display.
-pub fn row(entry: &CatalogEntry, figures: Figures, now: DateTime<Utc>) -> ModelRow {
+/// An entry and its figures in the form for display; without quantiles, without intervals.
+pub fn row(
+    entry: &CatalogEntry,
+    figures: &Figures,
+    now: DateTime<Utc>,
+    mut quantiles: Option<&mut TQuantiles>,
+) -> ModelRow {
     let enabled = entry.is_enabled();
+    let mut interval = |figure: &DayFigure| {
+        let quantiles = quantiles.as_deref_mut();
+        let found = quantiles.and_then(|of| median_interval_of_day(&figure.samples, CONFIDENCE, of));
+        found.map_or((None, None), |found| (Some(found.low), Some(found.high)))
+    };
+    let (ttft, rate) = (interval(&figures.ttft), interval(&figures.rate));
     ModelRow {
         provider: entry.model.provider.clone(),
         model: entry.model.model_id.clone(),
@@ -126,14 +142,18 @@ pub fn row(entry: &CatalogEntry, figures: Figures, now: DateTime<Utc>) -> ModelR
         successes_24h: figures.successes_24h,
         failures_24h: figures.failures_24h,
         success_rate_24h: figures.success_rate(),
-        ttft_median_24h: figures.ttft_median,
-        tokens_per_second_median_24h: figures.rate_median,
-        last_error_kind: figures.last_error_kind,
-        last_error_message: figures.last_error_message,
+        ttft_median_24h: figures.ttft.median,
+        tokens_per_second_median_24h: figures.rate.median,
+        last_error_kind: figures.last_error_kind.clone(),
+        last_error_message: figures.last_error_message.clone(),
         disabled_reason: entry.text("disabled_reason"),
         disabled_class: entry.text("disabled_class"),
         disabled_at: entry.text("disabled_at"),
         disabled_by: entry.text("disabled_by"),
         disabled_until: entry.text("disabled_until"),
+        ttft_median_24h_low: ttft.0,
+        ttft_median_24h_high: ttft.1,
+        tokens_per_second_median_24h_low: rate.0,
+        tokens_per_second_median_24h_high: rate.1,
     }
 }

@@ -9,6 +9,8 @@ use crate::cli::models::ModelsShowArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::stdout;
+use crate::measure::ranking::CONFIDENCE;
+use crate::measure::student_t::TQuantiles;
 use crate::output::models::{self, ModelDetails};
 use crate::storage::Store;
 use crate::storage::catalog::{CatalogEntry, ChangesOf, ModelScope};
@@ -53,6 +55,7 @@ async fn details(
     let identity = identity::present(store, &entry.model).await.map_err(read)?;
     let identity = identity.map(|identity| (identity.canonical_key, identity.effective_from));
     let rankings = rankings(store, entry, now).await.map_err(read)?;
-    let (row, entry) = (row(entry, figures, now), entry.fields.clone());
+    let mut quantiles = TQuantiles::two_sided(CONFIDENCE);
+    let (row, entry) = (row(entry, &figures, now, Some(&mut quantiles)), entry.fields.clone());
     Ok(ModelDetails { row, entry, identity, rankings, changes })
 }

@@ -1,5 +1,5 @@
-//! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides, pairs of cold and
-//! warm requests, or figures computed again, of stored runs and of somebody's export.
+//! `llmbench results`: stored runs: the newest, one of them, many of them, a comparison of two sides, places of models,
+//! pairs of cold and warm requests, or figures computed again, of stored runs and of somebody's export.
 
 mod changes;
 mod compare;
@@ -7,9 +7,12 @@ mod cost;
 mod export;
 mod export_receipts;
 mod pairs;
+mod rank;
+mod ranked_rows;
 mod recompute;
 mod samples;
 mod sides;
+mod stored_attempts;
 mod verify;
 
 use crate::cli::results::{ResultsArgs, ResultsCommand, ResultsListArgs, ResultsShowArgs};
@@ -44,6 +47,7 @@ pub async fn run(
         ResultsCommand::Export(args) => export::run(args, context()?).await,
         ResultsCommand::Compare(args) => compare::run(args, context()?).await,
         ResultsCommand::Changes(args) => changes::run(args, context()?).await,
+        ResultsCommand::Rank(args) => rank::run(args, context()?).await,
         ResultsCommand::Pairs(args) => pairs::run(args, context()?).await,
         ResultsCommand::Cost(args) => cost::run(args, context()?).await,
         ResultsCommand::Recompute(args) => recompute::run(args, context()?).await,

@@ -113,7 +113,7 @@ fn join(text: &str, failed: bool, found: &mut HashMap<String, StoredPair>) {
 }
 
 /// The model with its endpoint, if a router has it.
-fn measured(model: ModelRef, endpoint: Option<&str>) -> ModelRef {
+pub(super) fn measured(model: ModelRef, endpoint: Option<&str>) -> ModelRef {
     match endpoint.filter(|_| model.is_routed() && model.endpoint_tag().is_none()) {
         Some(tag) => model.pinned(tag),
         None => model,

@@ -1,6 +1,6 @@
 //! The blocks of one series: which samples count, and their medians.
 
-use super::{BlockLength, SLOTS, SeriesSamples, Spread, TimedSample};
+use super::{BlockLength, DayParts, SLOTS, SeriesSamples, Spread, TimedSample};
 use crate::measure::stats::percentile;
 use std::collections::BTreeMap;
 
@@ -29,17 +29,14 @@ pub struct SeriesBlocks {
 
 impl SeriesBlocks {
     pub fn of(series: &SeriesSamples, length: BlockLength) -> Self {
-        let [a, b] = [0, 1].map(|side| hours_of(&series.sides[side]));
-        let mut shared = [false; SLOTS];
+        let [a, b] = [0, 1].map(|side| hours_of(series.sides[side].iter()));
+        let mut shared: DayParts = [false; SLOTS];
         for (slot, shared) in shared.iter_mut().enumerate() {
             *shared = a[slot] && b[slot];
         }
         let apart = shared == [false; SLOTS];
         let counts = |sample: &&TimedSample| apart || shared[hour(sample.slot)];
-        let kept = [0, 1].map(|side| {
-            let counted = series.sides[side].iter().filter(counts);
-            counted.map(|sample| (sample.slot, sample.value.ln())).collect::<Vec<_>>()
-        });
+        let kept = [0, 1].map(|side| logarithms(series.sides[side].iter().filter(counts)));
         let other_hours = [0, 1].map(|side| series.sides[side].len() - kept[side].len());
         let usual = if length == BlockLength::Day && !apart { usual_day(&kept) } else { [0.0; SLOTS] };
         let sides = kept.map(|samples| blocks(samples, length, &usual));
@@ -49,12 +46,17 @@ impl SeriesBlocks {
     }
 }
 
-fn hour(slot: i64) -> usize {
+/// The logarithms of samples.
+pub fn logarithms<'a>(samples: impl Iterator<Item = &'a TimedSample>) -> Vec<LogSample> {
+    samples.map(|sample| (sample.slot, sample.value.ln())).collect()
+}
+
+pub fn hour(slot: i64) -> usize {
     slot.rem_euclid(SLOTS as i64) as usize
 }
 
 /// The hours of the day that a side has: a single run at night does not make it a side that was measured at night.
-fn hours_of(samples: &[TimedSample]) -> [bool; SLOTS] {
+pub fn hours_of<'a>(samples: impl Iterator<Item = &'a TimedSample>) -> DayParts {
     let mut counted = [0_usize; SLOTS];
     for sample in samples {
         counted[hour(sample.slot)] += 1;
@@ -64,7 +66,7 @@ fn hours_of(samples: &[TimedSample]) -> [bool; SLOTS] {
 }
 
 /// A sample with the logarithm of its value.
-type LogSample = (i64, f64);
+pub type LogSample = (i64, f64);
 
 /// How the hours of the day differ from their mean: the middle of both sides' medians, so that whatever lies between the
 /// sides stays as it is. Without it a day of which the window has a part would be a day of other hours.
@@ -87,7 +89,7 @@ fn usual_day(sides: &[Vec<LogSample>; 2]) -> [f64; SLOTS] {
 
 /// The medians of blocks, relative to the usual day. A block that has less than half the usual number of samples is left
 /// out.
-fn blocks(
+pub fn blocks(
     mut samples: Vec<LogSample>,
     length: BlockLength,
     usual: &[f64; SLOTS],

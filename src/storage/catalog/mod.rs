@@ -115,10 +115,31 @@ pub struct Figures {
     pub successes_24h: u64,
     /// Failures of the last day.
     pub failures_24h: u64,
-    /// Median time to the first visible token of the last day, seconds.
-    pub ttft_median: Option<f64>,
-    /// Median tokens per second of the last day: of visible ones if any of its runs has them.
-    pub rate_median: Option<f64>,
+    /// Time to the first visible token of the last day, seconds.
+    pub ttft: DayFigure,
+    /// Tokens per second of the last day: visible ones if any of its runs has them.
+    pub rate: DayFigure,
+}
+
+/// A value above 0 and the end of its run, in milliseconds since 1970.
+pub type DaySample = (i64, f64);
+
+/// A figure of the last day.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DayFigure {
+    pub median: Option<f64>,
+    /// In the order of their values.
+    pub samples: Vec<DaySample>,
+}
+
+impl DayFigure {
+    /// Leaves out what is no number.
+    fn of(samples: &mut Vec<DaySample>) -> Self {
+        let mut samples = std::mem::take(samples);
+        samples.retain(|(_, value)| value.is_finite());
+        samples.sort_unstable_by(|one, other| one.1.total_cmp(&other.1));
+        Self { median: median(&samples), samples }
+    }
 }
 
 impl Figures {
@@ -162,10 +183,10 @@ impl Figures {
     pub fn read_samples(&mut self, samples: &mut Samples) {
         self.successes_24h = samples.runs;
         self.last_success_at = self.last_success_at.max(samples.newest);
-        self.ttft_median = median(&mut samples.ttft);
+        self.ttft = DayFigure::of(&mut samples.ttft);
         let rates =
             if samples.visible_rate.is_empty() { &mut samples.rate } else { &mut samples.visible_rate };
-        self.rate_median = median(rates);
+        self.rate = DayFigure::of(rates);
     }
 }
 
@@ -176,22 +197,20 @@ pub struct Samples {
     /// The newest end of a run.
     pub newest: Option<DateTime<Utc>>,
     /// Times to the first visible token, in seconds.
-    pub ttft: Vec<f64>,
+    pub ttft: Vec<DaySample>,
     /// Rates in tokens per second.
-    pub rate: Vec<f64>,
+    pub rate: Vec<DaySample>,
     /// Rates in visible tokens per second.
-    pub visible_rate: Vec<f64>,
+    pub visible_rate: Vec<DaySample>,
 }
 
-/// The median; the mean of the two middle values for an even number.
-fn median(values: &mut Vec<f64>) -> Option<f64> {
-    values.retain(|value| value.is_finite());
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
+/// The median of values in ascending order; the mean of the two middle values for an even number.
+fn median(sorted: &[DaySample]) -> Option<f64> {
+    let middle = sorted.len() / 2;
+    match sorted.len() {
         0 => None,
-        odd if odd % 2 == 1 => Some(values[middle]),
-        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+        odd if odd % 2 == 1 => Some(sorted[middle].1),
+        _ => Some(f64::midpoint(sorted[middle - 1].1, sorted[middle].1)),
     }
 }
 
@@ -379,16 +398,17 @@ mod tests {
     fn medians_prefer_visible_rates_and_pass_over_what_is_no_number() {
         let mut samples = Samples {
             runs: 3,
-            ttft: vec![0.3, f64::NAN, 0.1],
-            rate: vec![10.0, 20.0, 90.0],
+            ttft: vec![(5, 0.3), (6, f64::NAN), (7, 0.1)],
+            rate: vec![(5, 10.0), (6, 90.0), (7, 20.0)],
             ..Samples::default()
         };
         let mut figures = Figures::default();
         figures.read_samples(&mut samples);
-        assert_eq!((figures.ttft_median, figures.rate_median), (Some(0.2), Some(20.0)));
-        samples.visible_rate = vec![5.0];
+        assert_eq!((figures.ttft.median, figures.rate.median), (Some(0.2), Some(20.0)));
+        assert_eq!(figures.ttft.samples, [(7, 0.1), (5, 0.3)]);
+        samples.visible_rate = vec![(5, 5.0)];
         figures.read_samples(&mut samples);
-        assert_eq!(figures.rate_median, Some(5.0));
+        assert_eq!(figures.rate.median, Some(5.0));
         assert_eq!(figures.success_rate(), Some(1.0));
     }
 

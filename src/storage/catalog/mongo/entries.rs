@@ -286,9 +286,11 @@ impl<'a> RunFigures<'a> {
         samples.newest = samples.newest.max(self.ended);
         // A run that was published without a rate is of another profile than the others.
         if let Some(rate) = self.rate {
-            samples.ttft.extend(self.ttft);
-            samples.rate.push(rate);
-            samples.visible_rate.extend(self.visible_rate);
+            // Runs that do not say when they ended still count in the median, and share one block of time.
+            let ended = self.ended.map_or(0, |ended| ended.timestamp_millis());
+            samples.ttft.extend(self.ttft.map(|value| (ended, value)));
+            samples.rate.push((ended, rate));
+            samples.visible_rate.extend(self.visible_rate.map(|value| (ended, value)));
         }
     }
 }

@@ -136,13 +136,14 @@ impl DayQuery<'_> {
         self.rows(&samples_sql(self.scope), |row| {
             let samples = all.entry(model(row)?).or_default();
             samples.runs += 1;
-            samples.newest = samples.newest.max(DateTime::from_timestamp_millis(row.get(2)?));
+            let ended: i64 = row.get(2)?;
+            samples.newest = samples.newest.max(DateTime::from_timestamp_millis(ended));
             // A run that was published without a rate is of another profile than the others.
             let rate: f64 = row.get(4)?;
             if rate > 0.0 {
-                samples.ttft.extend(row.get::<_, Option<f64>>(3)?);
-                samples.rate.push(rate);
-                samples.visible_rate.extend(row.get::<_, Option<f64>>(5)?);
+                samples.ttft.extend(row.get::<_, Option<f64>>(3)?.map(|value| (ended, value)));
+                samples.rate.push((ended, rate));
+                samples.visible_rate.extend(row.get::<_, Option<f64>>(5)?.map(|value| (ended, value)));
             }
             Ok(())
         })?;

@@ -43,5 +43,6 @@ mod stores;
 mod support;
 mod switch;
 mod telemetry;
+mod telling;
 mod terminal;
 mod wire;

@@ -1,6 +1,8 @@
 //! Events of a daemon, each emitted once by the code that causes it. Counters and log lines both derive from them, so
 //! they always agree. Sending never waits: a listener that is too slow misses events and learns how many.
 
+use crate::domain::notice::{ChangeMoment, ToldChange};
+use crate::domain::series_change::SeriesChange;
 use crate::domain::{Outcome, Slot};
 use crate::outbox::sender::DeliveryEvent;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -129,6 +131,14 @@ pub enum DaemonEvent {
         /// Pause before the next try.
         again: Duration,
     },
+    /// A series moved to another level. One daemon of a store tells it, once.
+    SeriesChanged {
+        change: Arc<SeriesChange>,
+    },
+    /// A change of a series is over.
+    SeriesChangeEnded {
+        change: Arc<SeriesChange>,
+    },
     /// The daemon was asked to stop and begins no new calls.
     Stopping {
         /// Number of measurements that still run.
@@ -147,6 +157,16 @@ pub enum DaemonEvent {
         /// Rows that still wait in the outbox.
         waiting: u64,
     },
+}
+
+impl From<ToldChange<'_>> for DaemonEvent {
+    fn from(told: ToldChange<'_>) -> Self {
+        let change = Arc::new(told.change.clone());
+        match told.moment {
+            ChangeMoment::Began => DaemonEvent::SeriesChanged { change },
+            ChangeMoment::Ended => DaemonEvent::SeriesChangeEnded { change },
+        }
+    }
 }
 
 impl From<DeliveryEvent> for DaemonEvent {

@@ -116,6 +116,13 @@ impl ChangeNotice {
     }
 }
 
+/// A change that is told, and which end of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ToldChange<'a> {
+    pub moment: ChangeMoment,
+    pub change: &'a SeriesChange,
+}
+
 /// What one notice is about.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NoticeItem {

@@ -5,6 +5,7 @@ pub mod advice;
 pub mod calibration;
 pub mod catalog;
 pub mod catalog_changes;
+pub mod change_letter;
 pub mod changes;
 pub mod chart;
 pub mod color;

@@ -4,9 +4,10 @@
 pub mod evidence;
 pub mod level_cache;
 mod look;
+pub mod teller;
 pub mod watch;
 
-pub use look::{LookReport, look};
+pub use look::look;
 
 /// Days of which rows that arrived late are looked for by a command, and once a day by a daemon.
 pub const LATE_DAYS: i64 = 30;

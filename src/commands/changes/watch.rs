@@ -2,9 +2,8 @@
 //! does it for all: work is a chore, and what is done is in the store. Never on the measuring path.
 
 use super::level_cache::LevelCache;
-use super::{LATE_DAYS, LATE_DAYS_OFTEN, LookReport, look};
+use super::{LATE_DAYS, LATE_DAYS_OFTEN, look};
 use crate::daemon::owner_id;
-use crate::domain::series_change::SeriesChange;
 use crate::storage::series_blocks::{DueBlocks, first_unfinished};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, Utc};
@@ -107,21 +106,20 @@ impl ChangeWatch {
         let derived = begun.elapsed();
         let report = look(store, now, &mut self.cache).await?;
         let looked = begun.elapsed().saturating_sub(derived);
-        debug!(rows, series = report.series, ?derived, ?looked, "changes of series were looked for");
-        told(&report);
+        let (new, ended) = (report.new.len(), report.ended.len());
+        debug!(
+            rows,
+            series = report.series,
+            new,
+            ended,
+            ?derived,
+            ?looked,
+            "changes of series were looked for"
+        );
         Ok(true)
     }
 }
 
 async fn is_changed(store: &dyn Store) -> Result<bool, StoreError> {
     Ok(store.measured_series().await?.iter().any(|one| one.changed_from.is_some()))
-}
-
-fn told(report: &LookReport) {
-    for SeriesChange { id, series, cause_line, .. } in &report.new {
-        warn!(id, model = %series.model, cause = cause_line, "a series changed: `llmbench results changes --explain {id}`");
-    }
-    for SeriesChange { id, series, .. } in &report.ended {
-        info!(id, model = %series.model, "a change of a series is over");
-    }
 }

@@ -7,8 +7,8 @@ mod listing;
 mod log_setup;
 mod monitoring_endpoints;
 mod provider_clients;
+mod series_changes;
 
-use super::changes::watch;
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
 use crate::commands::bridge;
@@ -240,11 +240,7 @@ fn beside(
         return beside;
     }
     beside.spawn(model_status::run(Arc::clone(store_handle), daemon_config.tick));
-    let handle = Arc::clone(store_handle);
-    beside.spawn(watch::run(move || {
-        let handle = Arc::clone(&handle);
-        async move { handle.store().await }
-    }));
+    series_changes::spawn(&mut beside, context, store_handle, events, endpoints, stop);
     let (events, liveness) = (events.clone(), Arc::clone(&endpoints.liveness));
     beside
         .spawn(SelfChecker { store_handle: Arc::clone(store_handle), daemon_config, events, liveness }.run());

@@ -8,6 +8,7 @@ use crate::bridge::server::router::ListenerKind;
 use crate::bridge::server::tls::{TlsFiles, TlsIdentity};
 use crate::bridge::server::{BridgePolicy, BridgeServer, QueueWriters, RunnerKey};
 use crate::cli::ingest::IngestServeArgs;
+use crate::commands::changes::teller::ChangeTeller;
 use crate::commands::changes::watch;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -15,8 +16,10 @@ use crate::commands::interrupt::Interrupt;
 use crate::commands::scope::read_error;
 use crate::commands::{process_log, stdout};
 use crate::daemon::memory_trim::MemoryTrimmer;
+use crate::daemon::telemetry::change_log;
 use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
 use crate::domain::model::{is_endpoint_tag, is_router};
+use crate::domain::notice::ChangeMoment;
 use crate::output::log::{LogFormat, LogHandle};
 use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
@@ -24,11 +27,13 @@ use crate::storage::Store;
 use crate::storage::posts::ingest_keys::Action;
 use crate::wire::fd_table;
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -74,16 +79,31 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     announce(&args, &public, private.as_ref(), &store.describe(), bridge.usable_keys())?;
     let servers = BridgeListeners { identity, public, private, most: args.max_connections as usize };
     // No daemon need run beside the store: runners' rows come through here alone.
-    let watching = tokio::spawn(watch::run(move || {
-        let store = store.clone();
-        async move { Ok(store) }
-    }));
+    let beside = beside(store, context, &interrupt.stop);
     let cut = servers.serve(bridge.clone(), interrupt).await;
-    watching.abort();
+    drop(beside);
     let rest = finish(bridge, writers).await;
     log.flush(process_log::LAST_LINES);
     print::note(&farewell(&rest, cut, log.dropped()));
     Ok(Exit::Yes)
+}
+
+/// Looks for changes of series and tells of them, until the set is dropped.
+fn beside(store: Arc<dyn Store>, context: Context, stop: &CancellationToken) -> JoinSet<()> {
+    let mut beside = JoinSet::new();
+    let watched = Arc::clone(&store);
+    beside.spawn(watch::run(move || ready(Ok(Arc::clone(&watched)))));
+    let teller = ChangeTeller {
+        context: Arc::new(context),
+        log: Box::new(|told| match told.moment {
+            ChangeMoment::Began => change_log::changed(told.change),
+            ChangeMoment::Ended => change_log::ended(told.change),
+        }),
+        open: Box::new(drop),
+        stop: stop.clone(),
+    };
+    beside.spawn(teller.run(move || ready(Ok(Arc::clone(&store)))));
+    beside
 }
 
 fn start_log(context: &Context) -> Result<LogHandle, CommandError> {

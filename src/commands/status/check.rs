@@ -42,6 +42,7 @@ pub async fn run(args: &StatusArgs, looker: &mut StatusReader<'_>) -> Result<Exi
         store: None,
         fleet: known,
         ranking: None,
+        open_changes: None,
         calibrations: None,
         daemon_status: None,
     };

@@ -11,10 +11,12 @@ use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
 use crate::domain::fleet::Fleet;
 use crate::domain::publication::LaneRanking;
+use crate::domain::series_change::SeriesChange;
 use crate::domain::window::DAY;
 use crate::output::status::StatusReport;
 use crate::output::status::calibrations::HostCalibrations;
 use crate::output::status::places::RankingReport;
+use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreLocation};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
@@ -90,9 +92,18 @@ impl<'a> StatusReader<'a> {
         worst_first(&mut problems);
         let store = self.store.as_ref().map(|store| store.describe());
         let ranking = if fleet.is_some() { self.ranking().await } else { None };
+        let open_changes = if fleet.is_some() { self.open_changes().await } else { None };
         let calibrations = Some(calibrations);
-        let report =
-            StatusReport { as_of: now, problems, store, fleet, ranking, calibrations, daemon_status };
+        let report = StatusReport {
+            as_of: now,
+            problems,
+            store,
+            fleet,
+            ranking,
+            open_changes,
+            calibrations,
+            daemon_status,
+        };
         StatusSnapshot { report, exit }
     }
 
@@ -136,6 +147,12 @@ impl<'a> StatusReader<'a> {
         let counted_at = rankings.iter().map(|ranking| ranking.counted_at).max()?;
         let lanes = rankings.into_iter().flat_map(Vec::<LaneRanking>::from).collect();
         Some(RankingReport { counted_at, lanes })
+    }
+
+    /// The changes of series that are open; `None` if they cannot be read, as in a store of an older version.
+    async fn open_changes(&self) -> Option<Vec<SeriesChange>> {
+        let open = ChangeFilter { open: true, ..ChangeFilter::default() };
+        self.store.as_ref()?.series_changes(&open).await.ok()
     }
 
     /// The newest calibrations: of this host from its state directory, else from the store, if that answered with its

@@ -1,5 +1,6 @@
 //! Writes events as log lines. A "stored" row was confirmed by the store; a "measured" one waits for that.
 
+use super::change_log;
 use crate::daemon::event::DaemonEvent;
 use crate::domain::pair::is_counterpart;
 use crate::domain::{Outcome, Slot};
@@ -47,6 +48,8 @@ pub fn tell(event: &DaemonEvent) {
         DaemonEvent::Calibrated { .. }
         | DaemonEvent::CalibrationOverdue { .. }
         | DaemonEvent::CalibrationFailed { .. } => calibration(event),
+        DaemonEvent::SeriesChanged { change } => change_log::changed(change),
+        DaemonEvent::SeriesChangeEnded { change } => change_log::ended(change),
         DaemonEvent::Stopping { running } => info!(running, "stopping: no new calls"),
         DaemonEvent::Stopped { measured, failed, given_up, sent, waiting } => {
             let all = measured + failed;

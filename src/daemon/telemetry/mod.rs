@@ -2,6 +2,8 @@
 //! systemd. Everything derives from [`DaemonEvent`]s and the [`DaemonStatus`]; nothing here decides what is measured
 //! or delays a measurement.
 
+mod change_gauges;
+pub mod change_log;
 pub mod counters;
 mod event_log;
 pub mod gauges;
@@ -14,6 +16,7 @@ mod testing;
 
 use crate::daemon::event::DaemonEvent;
 use crate::domain::daemon_status::DaemonStatus;
+use crate::domain::series_change::SeriesChange;
 use chrono::{DateTime, Utc};
 use counters::Counters;
 use gauges::Freshness;
@@ -31,6 +34,8 @@ pub struct Telemetry {
 struct TelemetryState {
     daemon_status: Option<DaemonStatus>,
     freshness: Freshness,
+    /// `None` until somebody has looked.
+    open_changes: Option<Vec<SeriesChange>>,
 }
 
 impl Telemetry {
@@ -50,6 +55,11 @@ impl Telemetry {
         lock(&self.now).freshness = freshness;
     }
 
+    /// Replaces the changes of series that are open, the newest first.
+    pub fn open_changes(&self, changes: Vec<SeriesChange>) {
+        lock(&self.now).open_changes = Some(changes);
+    }
+
     /// The newest status report; `None` before the first one.
     pub fn daemon_status(&self) -> Option<DaemonStatus> {
         lock(&self.now).daemon_status.clone()
@@ -61,6 +71,9 @@ impl Telemetry {
         let state = lock(&self.now);
         if let Some(daemon_status) = &state.daemon_status {
             gauges::write(&mut page, daemon_status, &state.freshness, now);
+        }
+        if let Some(changes) = &state.open_changes {
+            change_gauges::write(&mut page, changes);
         }
         drop(state);
         lock(&self.counters).write(&mut page);

@@ -18,9 +18,10 @@ const LEAST_NOISE: f64 = 0.02;
 /// By how much the error of a mean of blocks exceeds that of independent ones: blocks of a day share its load.
 const INFLATION: f64 = 1.5;
 
-/// Errors beyond which a neighbour has moved, or has not.
-const ERRORS_TO_MOVE: f64 = 2.0;
-const ERRORS_TO_STAY: f64 = 1.0;
+/// Logarithms of the odds from which a neighbour has moved, or has not. A provider that is named for what is a path is the
+/// worse mistake, so less is asked of a neighbour that stayed.
+const ODDS_TO_MOVE: f64 = 3.0;
+const ODDS_TO_STAY: f64 = -1.0;
 
 /// Who saw it and who did not, by name.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -115,7 +116,7 @@ impl Reach {
         let others = self.providers.decided() + self.providers.unclear.len();
         self.runners.moved.is_empty()
             && !self.providers.moved.is_empty()
-            && self.providers.moved.len() * 2 >= others
+            && self.providers.moved.len() * 2 > others
             && (self.models.decided() == 0 || self.models.mostly_moved())
     }
 
@@ -180,7 +181,7 @@ pub fn is_slower(level: &ChangedLevel) -> bool {
 fn moved(change: &SeriesChange, neighbour: &SeriesNeighbour) -> Option<bool> {
     match (&change.level, &neighbour.reading) {
         (
-            ChangedLevel::Figure { before, after, ratio, .. },
+            ChangedLevel::Figure { before, after, .. },
             NeighbourReading::Figure {
                 before: other_before,
                 after: other_after,
@@ -196,9 +197,7 @@ fn moved(change: &SeriesChange, neighbour: &SeriesNeighbour) -> Option<bool> {
             let shift = (other_after / other_before).ln() * effect.signum();
             let inverse = 1.0 / f64::from(*blocks_before) + 1.0 / f64::from(*blocks_after);
             let error = noise.max(LEAST_NOISE) * inverse.sqrt() * INFLATION;
-            // The near end: a change whose size is hardly known is not held against a neighbour.
-            let near = if effect > 0.0 { ratio.low.ln() } else { -ratio.high.ln() };
-            decided(effect.abs(), near, shift, error)
+            decided(effect.abs(), shift, error)
         }
         (ChangedLevel::Swap { before, after, .. }, NeighbourReading::Fact { after: seen, .. }) => {
             let seen = seen.as_deref()?;
@@ -209,14 +208,13 @@ fn moved(change: &SeriesChange, neighbour: &SeriesNeighbour) -> Option<bool> {
     }
 }
 
-/// `effect`, `near` (its end next to 0) and `shift` are logarithms, positive in the direction of the change.
-fn decided(effect: f64, near: f64, shift: f64, error: f64) -> Option<bool> {
-    if !shift.is_finite() || !error.is_finite() {
-        return None;
-    }
-    if shift >= effect / 2.0 && shift >= ERRORS_TO_MOVE * error {
+/// Weighs "it moved by the effect" against "it did not move". `effect` and `shift` are logarithms, positive in the direction
+/// of the change; `error` is the standard error of the shift.
+fn decided(effect: f64, shift: f64, error: f64) -> Option<bool> {
+    let odds = effect * (2.0 * shift - effect) / (2.0 * error * error);
+    if odds >= ODDS_TO_MOVE {
         return Some(true);
     }
-    let could_be = near.max(effect / 2.0);
-    (shift < effect / 2.0 && shift + ERRORS_TO_STAY * error <= could_be).then_some(false)
+    // Neither is a number.
+    (odds <= ODDS_TO_STAY).then_some(false)
 }

@@ -1,6 +1,6 @@
 //! The status as documents, described by `docs/schema/status.schema.json`.
 
-use super::{StatusReport, budgets, calibrations, places, runners};
+use super::{StatusReport, budgets, calibrations, open_changes, places, runners};
 use crate::domain::daemon_status::{DaemonProblem, LaneReport};
 use crate::domain::fleet::{HeartbeatRow, ProviderState};
 use crate::output::json::time;
@@ -30,6 +30,7 @@ pub fn document(report: &StatusReport) -> Value {
             fleet.runners.iter().map(|one| runners::document(one, report.as_of)).collect::<Vec<_>>()
         }),
         "ranking": report.ranking.as_ref().map(places::json),
+        "changes": report.open_changes.as_deref().map(open_changes::json),
         "calibrations": report.calibrations.as_ref().map(|known| calibrations::json(known, report.as_of)),
         "heartbeats": fleet.map(|fleet| fleet.heartbeats.iter().map(heartbeat).collect::<Vec<_>>()),
         "check_run": fleet.and_then(|fleet| fleet.check.as_ref()),

@@ -1,10 +1,11 @@
-//! Formats the state of measuring for people: problems first, then each provider, remote runners, places, calibrations,
-//! the daemon, and the last report of every component. Pure: findings in, text out.
+//! Formats the state of measuring for people: problems first, then each provider, open changes, remote runners, places,
+//! calibrations, the daemon, and the last report of every component. Pure: findings in, text out.
 
 mod budgets;
 pub mod calibrations;
 pub mod json;
 pub mod live;
+mod open_changes;
 pub mod places;
 mod runners;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::domain::daemon_status::calibration_problems;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, LaneReport, ProblemSeverity};
 use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
 use crate::domain::runner::{COMPONENT, RunnerState};
+use crate::domain::series_change::SeriesChange;
 use crate::domain::window::{ago, span};
 use calibrations::HostCalibrations;
 use chrono::{DateTime, Utc};
@@ -44,6 +46,8 @@ pub struct StatusReport {
     pub fleet: Option<Fleet>,
     /// How far lanes are from a place in the ranking, if a daemon or a command counted them.
     pub ranking: Option<RankingReport>,
+    /// The changes of series that are open; `None` if the store did not tell.
+    pub open_changes: Option<Vec<SeriesChange>>,
     /// How wrong the clocks of hosts are; `None` if nobody looked.
     pub calibrations: Option<HostCalibrations>,
     /// The status file of this machine's daemon, if there is one.
@@ -67,6 +71,9 @@ impl StatusReport {
         }
         if let Some(ranking) = &mut self.ranking {
             ranking.lanes.retain(|lane| wanted(&lane.model.provider));
+        }
+        if let Some(open) = &mut self.open_changes {
+            open.retain(|change| wanted(&change.series.model.provider));
         }
         self.problems.retain(|problem| wanted(&problem.subject) || kept.contains(&problem.subject));
         if let Some(daemon_status) = &mut self.daemon_status {
@@ -106,6 +113,7 @@ pub fn screen(report: &StatusReport, view: &ReportView) -> String {
     let parts = [
         problems(report, view),
         providers(report, view),
+        open_changes::lines(report.open_changes.as_deref(), view),
         runners::lines(known, view, report.as_of),
         places::lines(report.ranking.as_ref(), view, report.as_of),
         known_calibrations(report, view),

@@ -1,10 +1,14 @@
 //! Snapshots of the status, and checks of its document against the schema.
 
 use super::*;
+use crate::domain::ModelRef;
 use crate::domain::calibration::{CalibrationSummary, fixtures as kept};
 use crate::domain::daemon_status::{LaneActivity, OutboxReport, ProblemKind, StoreReport, fixtures};
 use crate::domain::publication::{LaneCoverage, LaneRanking};
 use crate::domain::runner::RunnerKeyState;
+use crate::domain::series_change::{
+    Acknowledgement, ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries,
+};
 use crate::output::schema_check::violations;
 use crate::output::snapshots::{assert_picture, view};
 use chrono::TimeDelta;
@@ -145,6 +149,7 @@ fn report() -> StatusReport {
         store: Some("mongodb://db/llm-bench".to_owned()),
         fleet: Some(fleet),
         ranking: Some(ranking()),
+        open_changes: Some(vec![open_change(None), open_change(Some("ann"))]),
         calibrations: Some(calibrations()),
         daemon_status: Some(daemon_status),
     }
@@ -204,6 +209,31 @@ fn ranked(model: &str, tag: Option<&str>, quantization: Option<&str>, every: i64
     }
 }
 
+fn open_change(seen_by: Option<&str>) -> SeriesChange {
+    let at = now() - TimeDelta::days(2);
+    SeriesChange {
+        id: "3fa9".to_owned(),
+        series: MeasuredSeries {
+            model: ModelRef::new("groq", "m"),
+            runner: None,
+            profile: None,
+            connection: None,
+        },
+        level: ChangedLevel::Swap {
+            fact: "response_model".to_owned(),
+            before: "a".to_owned(),
+            after: "b".to_owned(),
+        },
+        began: EstimatedTime { at, earliest: at, latest: at },
+        noticed_at: at,
+        ended: None,
+        scope: ChangeScope::Model,
+        cause: ChangeCause::ModelSwapped,
+        cause_line: String::new(),
+        acknowledged: seen_by.map(|who| Acknowledgement { at, who: who.to_owned(), note: None }),
+    }
+}
+
 fn ranking() -> RankingReport {
     let lanes = vec![
         ranked("groq:llama-3.3-70b-versatile", Some("groq/direct"), Some("fp8"), 30, 300),
@@ -246,7 +276,7 @@ fn the_screen_at_every_width() {
 fn the_store_alone_and_the_pulse_alone() {
     let store = StatusReport { daemon_status: None, problems: Vec::new(), ..report() };
     assert_picture("status_80_store_alone", &screen(&store, &view(80, false, false)));
-    let daemon_status = StatusReport { fleet: None, store: None, ..report() };
+    let daemon_status = StatusReport { fleet: None, store: None, open_changes: None, ..report() };
     assert_picture("status_80_pulse_alone", &screen(&daemon_status, &view(80, false, false)));
 }
 
@@ -279,7 +309,8 @@ fn programs_get_what_the_schema_says() {
     let schema: Value =
         serde_json::from_str(include_str!("../../../docs/schema/status.schema.json")).unwrap();
     let dark = HostCalibrations { here: None, hosts: None };
-    let dark = StatusReport { fleet: None, store: None, calibrations: Some(dark), ..report() };
+    let dark =
+        StatusReport { fleet: None, store: None, open_changes: None, calibrations: Some(dark), ..report() };
     let bare = StatusReport { daemon_status: None, problems: Vec::new(), calibrations: None, ..report() };
     let documents = [
         json::document(&report()),

@@ -41,7 +41,7 @@ pub async fn keep_all(
 fn aggregates(rows: &[BsonRow], answers: &[BulkInsertResult]) -> PendingAggregates {
     let (mut aggregates, now) = (PendingAggregates::default(), Utc::now());
     let there = rows.iter().zip(answers).filter(|(_, kept)| kept.is_ok());
-    there.for_each(|(row, _)| aggregates.add(row, now));
+    there.for_each(|(row, _)| aggregates.add(&row.view(), now));
     aggregates
 }
 

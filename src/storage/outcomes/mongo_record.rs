@@ -21,7 +21,7 @@ use mongodb::options::ReadConcern;
 pub async fn record(shared: &MongoContext, row: &BsonRow) -> Result<RecordOutcome, MongoCallError> {
     let recorded = place(shared, row).await?;
     let mut aggregates = PendingAggregates::default();
-    aggregates.add(row, Utc::now());
+    aggregates.add(&row.view(), Utc::now());
     aggregates::mongo::rollups(shared, &aggregates).await?;
     aggregates::mongo::healths(shared, &aggregates).await?;
     Ok(recorded)

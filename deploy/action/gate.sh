@@ -16,7 +16,8 @@ each --model "${LLMBENCH_ACTION_MODELS:-}"
 each --fail-if "${LLMBENCH_ACTION_FAIL_IF:-}"
 each "" "${LLMBENCH_ACTION_ARGUMENTS:-}"
 if [[ -n ${LLMBENCH_ACTION_STORE:-} ]]; then
-  arguments+=(--store "$LLMBENCH_ACTION_STORE")
+  # Not as an argument: everybody on the machine may read arguments, and a URL may hold a password.
+  export LLMBENCH_STORE=$LLMBENCH_ACTION_STORE
 else
   arguments+=(--no-store)
 fi

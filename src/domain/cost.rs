@@ -121,16 +121,24 @@ pub struct MonthSpend {
     /// Calls of the last 24 hours that daemons made of models that are still measured.
     planned: CostTally,
     planned_since: Option<DateTime<Utc>>,
+    /// True if the plan made calls in the 24 hours before those, so that it is a day old at least.
+    planned_before: bool,
 }
 
 impl MonthSpend {
     pub fn new(now: DateTime<Utc>) -> Self {
-        Self { now, so_far: CostTally::default(), planned: CostTally::default(), planned_since: None }
+        Self {
+            now,
+            so_far: CostTally::default(),
+            planned: CostTally::default(),
+            planned_since: None,
+            planned_before: false,
+        }
     }
 
     /// The oldest moment whose calls matter.
     pub fn from(&self) -> DateTime<Utc> {
-        self.month().0.min(self.now - TimeDelta::days(1))
+        self.month().0.min(self.now - TimeDelta::days(2))
     }
 
     /// The first moment of the month and that of the next one.
@@ -151,6 +159,8 @@ impl MonthSpend {
         if planned && at > self.now - TimeDelta::days(1) {
             self.planned.add(cost, None, None);
             self.planned_since = Some(self.planned_since.map_or(at, |known| known.min(at)));
+        } else if planned && at > self.now - TimeDelta::days(2) {
+            self.planned_before = true;
         }
     }
 
@@ -167,7 +177,8 @@ impl MonthSpend {
     /// US dollars a day of the plan; `None` where daemons made no call of known cost within the last 24 hours. A plan that is
     /// younger counts from its first call, and not until that is an hour ago.
     pub fn daily(&self) -> Option<f64> {
-        let age = self.now - self.planned_since?;
+        let since = self.planned_since?;
+        let age = if self.planned_before { TimeDelta::days(1) } else { self.now - since };
         let known = self.planned.calls > self.planned.unknown;
         (known && age >= SHORTEST_PLAN).then(|| self.planned.usd / (age.as_seconds_f64() / 86_400.0))
     }
@@ -291,9 +302,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_of_one_call_a_day_is_not_made_of_its_last_hour() {
+        let mut month = MonthSpend::new(at("2026-11-21T12:00:00Z"));
+        for when in ["2026-11-20T10:54:00Z", "2026-11-21T10:54:00Z"] {
+            month.add(at(when), CallCost::Known(0.1), true);
+        }
+        assert!((month.daily().unwrap() - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
     fn a_plan_that_has_just_begun_is_no_plan_yet() {
         let mut month = MonthSpend::new(at("2026-11-01T02:00:00Z"));
-        assert_eq!(month.from(), at("2026-10-31T02:00:00Z"));
+        assert_eq!(month.from(), at("2026-10-30T02:00:00Z"));
         month.add(at("2026-11-01T01:30:00Z"), CallCost::Known(1.0), true);
         assert_eq!(month.forecast(), None);
         month.add(at("2026-11-01T00:00:00Z"), CallCost::Known(1.0), true);

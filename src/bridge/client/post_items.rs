@@ -1,6 +1,7 @@
 //! Outcomes in the form in which they are posted: the row that a store would get, one JSON object each, in bodies
 //! that the bridge accepts. Pure.
 
+use crate::domain::canary::CANARY_ROLE;
 use crate::domain::pair::COUNTERPART;
 use crate::domain::{Outcome, PublishedProfiles};
 use crate::storage::StoreError;
@@ -48,13 +49,13 @@ fn written(row: Row) -> PostItem {
 /// whole seconds without a zone, and no id.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] if the item is no object, or the row of a counterpart: such a bridge may not know the role and
-/// publish it.
+/// [`StoreError::Rejected`] if the item is no object, or the row of a counterpart or a canary: such a bridge may not know
+/// these roles and publish it.
 pub fn single(item: &PostItem) -> Result<(&'static str, String), StoreError> {
     let Ok(mut row) = serde_json::from_str::<Map<String, Value>>(&item.json) else {
         return Err(StoreError::Rejected("the row is no JSON object".to_owned()));
     };
-    if row.get("sample_role").and_then(Value::as_str) == Some(COUNTERPART) {
+    if let Some(COUNTERPART | CANARY_ROLE) = row.get("sample_role").and_then(Value::as_str) {
         return Err(StoreError::Rejected(HELD_BACK.to_owned()));
     }
     let failure = row.contains_key("error_kind") && row.contains_key("stage");
@@ -74,9 +75,9 @@ pub fn single(item: &PostItem) -> Result<(&'static str, String), StoreError> {
     Ok((path, Value::Object(row).to_string()))
 }
 
-/// Why the row of a counterpart is not posted alone.
-const HELD_BACK: &str = "the bridge has no `/ingest/batch` and could publish this row, the warm half of a pair: update the \
-    bridge, then send the row again";
+/// Why the row of a counterpart or a canary is not posted alone.
+const HELD_BACK: &str = "the bridge has no `/ingest/batch` and could publish this row, the warm half of a pair or the answer \
+    of a canary: update the bridge, then send the row again";
 
 /// Dates of a row that the Python runner posts.
 const DATES: [&str; 3] = ["run_ts", "gen_ts", "ts"];
@@ -149,12 +150,14 @@ mod tests {
             let single = |row: &Value| single(&PostItem { id: "i".to_owned(), json: row.to_string() });
             row["sample_role"] = "published".into();
             assert!(single(&row).is_ok(), "{row}");
-            row["sample_role"] = COUNTERPART.into();
-            let held_back = single(&row);
-            assert!(
-                matches!(&held_back, Err(StoreError::Rejected(why)) if why == HELD_BACK),
-                "{held_back:?}"
-            );
+            for role in [COUNTERPART, CANARY_ROLE] {
+                row["sample_role"] = role.into();
+                let held_back = single(&row);
+                assert!(
+                    matches!(&held_back, Err(StoreError::Rejected(why)) if why == HELD_BACK),
+                    "{role}: {held_back:?}"
+                );
+            }
         }
     }
 

@@ -9,14 +9,13 @@ use crate::domain::cost::{CallCost, CostTally, MonthSpend, PriceHistory};
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::listing::listed_id;
 use crate::domain::{ModelRef, Window};
-use crate::export::{fields, scalar};
+use crate::export::{fields, scalar, words};
 use crate::output::cost::{self, CostGroup, CostReport};
 use crate::output::print;
 use crate::storage::history::row_pages::{RowQuery, RowSource};
 use crate::storage::history::{HistoryFilter, MOST_GROUPS, RunSeries};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, Duration, Utc};
-use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// The default window.
@@ -229,13 +228,6 @@ impl CostRow {
 
     fn model(&self) -> Option<ModelRef> {
         Some(ModelRef::new(self.provider.clone()?, self.model.clone()?))
-    }
-}
-
-fn words(text: &str) -> Option<String> {
-    match scalar(text) {
-        Some(Value::String(words)) if !words.trim().is_empty() => Some(words),
-        _ => None,
     }
 }
 

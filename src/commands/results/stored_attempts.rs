@@ -3,6 +3,7 @@
 
 use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
+use crate::domain::canary::CANARY_ROLE;
 use crate::domain::pair::COUNTERPART;
 use crate::domain::{FailureKind, ModelRef};
 use crate::export::{fields, scalar, words};
@@ -58,7 +59,8 @@ pub async fn each(
         while let Some(page) = pages.next().await.map_err(|error| read_error("reading runs", error))? {
             for (at, text) in (0..page.len()).filter_map(|place| page.get(place)) {
                 let attempt = StoredAttempt::read(text);
-                if attempt.role.as_deref() == Some(COUNTERPART) {
+                // A canary's question is another one, and rare: its level and its failures are not the model's.
+                if let Some(COUNTERPART | CANARY_ROLE) = attempt.role.as_deref() {
                     continue;
                 }
                 match table {

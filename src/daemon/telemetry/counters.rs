@@ -3,6 +3,7 @@
 
 use super::prometheus::{MetricKind, MetricsPage, number};
 use crate::daemon::event::DaemonEvent;
+use crate::domain::canary::CANARY_PROFILE;
 use crate::domain::pair::is_counterpart;
 use crate::domain::{Outcome, Run};
 use std::collections::BTreeMap;
@@ -75,6 +76,7 @@ impl Counters {
         match event {
             // The figures are those of the series; rows and spending count everywhere else.
             DaemonEvent::Finished { outcome, .. } if is_counterpart(outcome) => {}
+            DaemonEvent::Finished { slot, .. } if slot.series.profile_id == CANARY_PROFILE => {}
             DaemonEvent::Finished { slot, outcome, took } => {
                 let provider = slot.series.model.provider.as_str();
                 let word = match outcome.as_ref() {
@@ -206,6 +208,18 @@ mod tests {
         ] {
             assert!(text.lines().any(|there| there == line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_canary_is_no_measurement_of_the_series() {
+        let mut counters = Counters::default();
+        for mut event in [finished("groq", 0.05, false), failed("groq")] {
+            if let DaemonEvent::Finished { slot, .. } = &mut event {
+                slot.series.profile_id = CANARY_PROFILE.to_owned();
+            }
+            counters.observe(&event);
+        }
+        assert!(counters.runs.is_empty() && counters.failures.is_empty(), "{}", page(&counters));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use super::series_change::MeasuredSeries;
 /// Length of the window before a change, days.
 pub const DAYS_BEFORE: i64 = 7;
 
-/// Neighbours of one kind beyond which a store need not look: other models of the provider, series of other providers.
-/// Of the same series elsewhere it gives all.
+/// Series of other providers beyond which a store need not look. Of the same series elsewhere and of the provider's other
+/// models it gives all, because sentences count them.
 pub const MOST_NEIGHBOURS: usize = 40;
 
 /// The evidence for the changes of one look.
@@ -38,9 +38,9 @@ pub struct ChangeSurroundings {
     /// The same in the window after.
     pub after: StoredFacts,
     /// Other series over the same two windows, in any order: the same model, profile and connection as other runners
-    /// measure it (all of them); other models of the provider, and other providers, as the same runner measures them (up
-    /// to [`MOST_NEIGHBOURS`] of each; the same profile and connection first). A series without samples in the
-    /// window before is left out; one without samples after has `blocks_after` 0.
+    /// measure it; other models of the provider, as the same runner measures them (all of both); other providers, as the
+    /// same runner measures them (up to [`MOST_NEIGHBOURS`]; the same profile and connection first). A series without
+    /// samples in the window before is left out; one without samples after has `blocks_after` 0.
     pub neighbours: Vec<SeriesNeighbour>,
 }
 

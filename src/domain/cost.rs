@@ -103,6 +103,11 @@ impl CostTally {
         (self.calls > 0).then(|| self.unknown as f64 / self.calls as f64)
     }
 
+    /// US dollars as far as they are known; `None` where calls were answered and the cost of each is unknown.
+    pub fn known_usd(&self) -> Option<f64> {
+        (self.calls == 0 || self.calls > self.unknown).then_some(self.usd)
+    }
+
     /// US dollars of a call whose cost is known, on average.
     pub fn usd_per_call(&self) -> Option<f64> {
         let known = self.calls - self.unknown;
@@ -324,10 +329,15 @@ mod tests {
     fn sums_tell_known_from_unknown() {
         let mut tally = CostTally::default();
         assert_eq!((tally.unknown_share(), tally.usd_per_call()), (None, None));
+        assert_eq!(tally.known_usd(), Some(0.0), "calls that were not made cost nothing");
+        let mut unknown = CostTally::default();
+        unknown.add(CallCost::Unknown, None, None);
+        assert_eq!(unknown.known_usd(), None);
         tally.add(CallCost::Known(0.5), Some(10), Some(5));
         tally.add(CallCost::Unknown, None, None);
         tally.add(CallCost::Refused, None, None);
         assert_eq!((tally.calls, tally.unknown, tally.refused, tally.input_tokens), (2, 1, 1, 10));
         assert_eq!((tally.unknown_share(), tally.usd_per_call()), (Some(0.5), Some(0.5)));
+        assert_eq!(tally.known_usd(), Some(0.5));
     }
 }

@@ -42,25 +42,14 @@ pub struct ChangeList {
 /// The list for people, ending in a line break.
 pub fn list(list: &ChangeList, view: &ReportView) -> String {
     let unicode = view.terminal.unicode;
-    let zone = view.zone;
-    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
-    let table = ListReport::new(&list.changes)
-        .column(Column::new("ID"), |change| change.id.clone())
-        .column(Column::new("MODEL").free(), |change| change.series.model.to_string())
-        .column(Column::new("WHAT"), |change| what(change).to_owned())
-        .column(Column::new("EFFECT"), move |change| effect(change, unicode))
-        .column(Column::new("BEGAN"), move |change| short(change.began.at, zone))
-        .column(Column::new("STATE").rank(1), move |change| state(change, zone))
-        .column(Column::new("SCOPE").rank(2), |change| change.scope.as_str().to_owned())
-        .column(Column::new("BETWEEN").rank(3), move |change| between(&change.began, zone))
-        .column(Column::new("RUNNER").rank(4).silent(&["-"]), move |change| name(&change.series.runner))
-        .column(Column::new("PROFILE").rank(5).silent(&["-"]), move |change| name(&change.series.profile))
-        .column(Column::new("OVER").rank(6).silent(&["-"]), move |change| name(&change.series.connection));
-    let mut lines = table.headed(view);
+    let mut lines = headed(list, view);
     let rows = lines.split_off(1);
+    let is_shown = lines.iter().any(|header| header.contains(EFFECT));
     for (row, change) in rows.into_iter().zip(&list.changes) {
         lines.push(row);
-        let cause = text::one_line(&detail(change));
+        let moved = format!("{} {}; ", what(change), effect(change, unicode));
+        let cause =
+            text::one_line(&format!("{}{}", if is_shown { "" } else { moved.as_str() }, detail(change)));
         match view.limit() {
             Some(width) => {
                 lines.extend(text::wrap(&cause, width, 2).iter().map(|line| view.paint().quiet(line)));
@@ -69,6 +58,56 @@ pub fn list(list: &ChangeList, view: &ReportView) -> String {
         }
     }
     lines.join("\n") + "\n"
+}
+
+/// Titles of columns that narrow lists are known by.
+const EFFECT: &str = "EFFECT";
+const BEGAN: &str = "BEGAN";
+
+/// How long the cells of a list are: whether a change is open must have room, so dates and effects become shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CellLength {
+    Whole,
+    /// Dates without weekdays.
+    Dates,
+    /// Days alone.
+    Days,
+    /// Effects without their intervals, too.
+    Least,
+}
+
+impl CellLength {
+    const ALL: [CellLength; 4] = [CellLength::Whole, CellLength::Dates, CellLength::Days, CellLength::Least];
+}
+
+/// The header and the rows, as long as there is room.
+fn headed(list: &ChangeList, view: &ReportView) -> Vec<String> {
+    let mut lines = Vec::new();
+    for length in CellLength::ALL {
+        lines = table(list, view, length).headed(view);
+        // This column gives way before those that matter more.
+        if lines.first().is_some_and(|header| header.contains(BEGAN)) {
+            break;
+        }
+    }
+    lines
+}
+
+fn table<'a>(list: &'a ChangeList, view: &ReportView, length: CellLength) -> ListReport<'a, SeriesChange> {
+    let (zone, unicode) = (view.zone, view.terminal.unicode);
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
+    ListReport::new(&list.changes)
+        .column(Column::new("ID"), |change| change.id.clone())
+        .column(Column::new("MODEL").free(), |change| change.series.model.to_string())
+        .column(Column::new("WHAT").rank(2), move |change| short_what(change, length, unicode))
+        .column(Column::new(EFFECT).rank(1), move |change| short_effect(change, length, unicode))
+        .column(Column::new(BEGAN).rank(3), move |change| short(change.began.at, zone, length))
+        .column(Column::new("STATE"), move |change| state(change, zone, length))
+        .column(Column::new("SCOPE").rank(4), |change| change.scope.as_str().to_owned())
+        .column(Column::new("BETWEEN").rank(5), move |change| between(&change.began, zone))
+        .column(Column::new("RUNNER").rank(6).silent(&["-"]), move |change| name(&change.series.runner))
+        .column(Column::new("PROFILE").rank(7).silent(&["-"]), move |change| name(&change.series.profile))
+        .column(Column::new("OVER").rank(8).silent(&["-"]), move |change| name(&change.series.connection))
 }
 
 /// What keeps series from being judged; `None` where nothing does.
@@ -108,26 +147,56 @@ fn effect(change: &SeriesChange, unicode: bool) -> String {
     }
 }
 
-/// Columns of a swapped value in a list; the line below has both values whole.
+/// Columns of a swapped value in a list, and in a narrow one; the line below has both values whole.
 const SWAPPED: usize = 14;
+const LEAST_SWAPPED: usize = 6;
 
-/// A ratio as a signed percentage without its sign of percent.
+/// Columns of a figure's or fact's name in a narrow list.
+const LEAST_WHAT: usize = 8;
+
+fn short_what(change: &SeriesChange, length: CellLength, unicode: bool) -> String {
+    match length {
+        CellLength::Least => text::cut(what(change), LEAST_WHAT, unicode),
+        _ => what(change).to_owned(),
+    }
+}
+
+fn short_effect(change: &SeriesChange, length: CellLength, unicode: bool) -> String {
+    match (length, &change.level) {
+        (CellLength::Least, ChangedLevel::Figure { before, after, .. }) => {
+            format!("{} %", percent(after / before))
+        }
+        (CellLength::Least, ChangedLevel::Swap { after, .. }) => {
+            format!("-> {}", text::cut(after, LEAST_SWAPPED, unicode))
+        }
+        _ => effect(change, unicode),
+    }
+}
+
+/// A ratio as a signed percentage without its sign of percent; what rounds to nothing has no sign.
 fn percent(ratio: f64) -> String {
-    format!("{:+.0}", (ratio - 1.0) * 100.0)
+    let rounded = ((ratio - 1.0) * 100.0).round();
+    if rounded == 0.0 { "0".to_owned() } else { format!("{rounded:+.0}") }
 }
 
 /// The same within brackets, where only less than nothing has a sign.
 fn inner(ratio: f64) -> String {
-    format!("{:.0}", (ratio - 1.0) * 100.0)
+    percent(ratio).trim_start_matches('+').to_owned()
 }
 
+/// A time in a sentence, with its offset.
 fn local(at: DateTime<Utc>, zone: FixedOffset) -> String {
-    at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M").to_string()
+    at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %:z").to_string()
 }
 
-/// The same without the year, which is that of now or of the year before.
-fn short(at: DateTime<Utc>, zone: FixedOffset) -> String {
-    at.with_timezone(&zone).format("%a %m-%d %H:%M").to_string()
+/// The same in a list, without the year, which is that of now or of the year before.
+fn short(at: DateTime<Utc>, zone: FixedOffset, length: CellLength) -> String {
+    let form = match length {
+        CellLength::Whole => "%a %m-%d %H:%M",
+        CellLength::Dates => "%m-%d %H:%M",
+        CellLength::Days | CellLength::Least => "%m-%d",
+    };
+    at.with_timezone(&zone).format(form).to_string()
 }
 
 fn between(moment: &EstimatedTime, zone: FixedOffset) -> String {
@@ -135,11 +204,14 @@ fn between(moment: &EstimatedTime, zone: FixedOffset) -> String {
     format!("{} to {}", short(moment.earliest), short(moment.latest))
 }
 
-/// `open` or `until …`.
-fn state(change: &SeriesChange, zone: FixedOffset) -> String {
-    match &change.ended {
-        None => "open".to_owned(),
-        Some(ended) => format!("until {}", ended.at.with_timezone(&zone).format("%m-%d %H:%M")),
+/// `open`, `until …`, or `over` where the day has no room.
+fn state(change: &SeriesChange, zone: FixedOffset, length: CellLength) -> String {
+    let Some(ended) = &change.ended else { return "open".to_owned() };
+    let at = ended.at.with_timezone(&zone);
+    match length {
+        CellLength::Whole => format!("until {}", at.format("%m-%d %H:%M")),
+        CellLength::Dates => format!("until {}", at.format("%m-%d")),
+        CellLength::Days | CellLength::Least => "over".to_owned(),
     }
 }
 

@@ -55,20 +55,14 @@ pub fn list(report: &CostReport, view: &ReportView) -> String {
     }
     let maybe = |value: Option<f64>, said: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), said);
     let total = report.total.usd;
-    let share = move |row: &CostGroup| (total > 0.0).then(|| row.tally.usd / total);
+    let share = move |row: &CostGroup| row.tally.known_usd().filter(|_| total > 0.0).map(|usd| usd / total);
     let list = ListReport::new(&rows)
         .column(Column::new(title).free(), |row| row.key.clone().unwrap_or_else(|| "-".to_owned()))
         .column(Column::number("CALLS"), |row| units::grouped(row.tally.calls))
         .column(Column::number("REFUSED").rank(5).silent(&["0"]), |row| units::grouped(row.tally.refused))
         .column(Column::number("TOKENS IN").rank(4), |row| units::grouped(row.tally.input_tokens))
         .column(Column::number("TOKENS OUT").rank(4), |row| units::grouped(row.tally.output_tokens))
-        .column(Column::number("COST"), |row| {
-            if row.tally.calls > 0 && row.tally.calls == row.tally.unknown {
-                "-".to_owned()
-            } else {
-                usd(row.tally.usd)
-            }
-        })
+        .column(Column::number("COST"), move |row| maybe(row.tally.known_usd(), usd))
         .column(Column::number("SHARE").rank(2), move |row| maybe(share(row), units::share))
         .column(Column::number("A CALL").rank(3), move |row| maybe(row.tally.usd_per_call(), usd))
         .column(Column::number("UNKNOWN").rank(1), move |row| maybe(row.tally.unknown_share(), units::share));
@@ -84,7 +78,8 @@ pub fn list(report: &CostReport, view: &ReportView) -> String {
 fn month(report: &CostReport) -> String {
     let month = &report.month;
     let name = month.month().0.format("%B %Y");
-    let spent = format!("{name} (UTC): {} so far", usd(month.spent().usd));
+    let spent = month.spent().known_usd().map_or_else(|| "unknown cost".to_owned(), usd);
+    let spent = format!("{name} (UTC): {spent} so far");
     match month.daily().zip(month.forecast()) {
         Some((daily, forecast)) => {
             let unknown = match month.unknown_planned() {
@@ -106,10 +101,17 @@ fn month(report: &CostReport) -> String {
 fn unknown(report: &CostReport) -> Option<String> {
     let some = Some(report.total.unknown).filter(|unknown| *unknown > 0)?;
     Some(format!(
-        "The cost of {} is unknown and in no sum: `llmbench catalog sync` reads prices, `input_price` and `output_price` under \
-         [daemon] state them; see TROUBLESHOOTING.md, \"What a call cost is unknown\".",
+        "The cost of {} is unknown and in no sum: `input_price` and `output_price` under `[daemon.providers.NAME]` state prices, \
+         `llmbench catalog sync` reads those that a provider lists, with its key; see TROUBLESHOOTING.md, \"What a call cost \
+         is unknown\".",
         units::counted(some, "call")
     ))
+}
+
+/// Dollars of a sum without the noise of adding: to a billionth, which is less than any call costs.
+fn rounded(usd: f64) -> f64 {
+    let billionths = (usd * 1e9).round();
+    if billionths.is_finite() { billionths / 1e9 } else { usd }
 }
 
 /// The report for programs.
@@ -126,11 +128,11 @@ pub fn document(report: &CostReport) -> Value {
         "month": {
             "from": time(from),
             "to": time(to),
-            "spent_usd": report.month.spent().usd,
+            "spent_usd": report.month.spent().known_usd().map(rounded),
             "spent_unknown_calls": report.month.spent().unknown,
-            "daily_usd": report.month.daily(),
+            "daily_usd": report.month.daily().map(rounded),
             "daily_unknown_calls": report.month.unknown_planned(),
-            "forecast_usd": report.month.forecast(),
+            "forecast_usd": report.month.forecast().map(rounded),
         },
     })
 }
@@ -143,7 +145,7 @@ fn sums(group: Option<&CostGroup>, tally: &CostTally) -> Value {
         "refused": tally.refused,
         "input_tokens": tally.input_tokens,
         "output_tokens": tally.output_tokens,
-        "cost_usd": tally.usd,
+        "cost_usd": tally.known_usd().map(rounded),
         "usd_per_call": tally.usd_per_call(),
     });
     if let (Some(group), Some(fields)) = (group, fields.as_object_mut()) {
@@ -203,8 +205,21 @@ mod tests {
             (&document["groups"][2]["key"], &document["total"]["unknown"]),
             (&Value::Null, &json!(147))
         );
+        // Nobody knows what the last group cost, which is not nothing.
+        assert_eq!(document["groups"][2]["cost_usd"], Value::Null);
         let empty = CostReport { groups: Vec::new(), total: CostTally::default(), ..sample() };
         assert_eq!(violations(&schema, &super::document(&empty)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn sums_for_programs_have_no_noise_of_adding() {
+        let mut tally = CostTally::default();
+        for _ in 0..1439 {
+            tally.add(CallCost::Known(0.0001), None, None);
+        }
+        assert_eq!(sums(None, &tally)["cost_usd"], json!(0.1439), "{}", tally.usd);
+        let told = [0.000_006_12, 0.0, 1e300].map(Some);
+        assert_eq!(told.map(|usd| usd.map(rounded)), told);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::measure::compare::RunStratum;
 use crate::measure::gate::history::HistoryComparison;
 use crate::measure::gate::{GateResult, GateSubject, GateVerdict};
 use crate::measure::metrics::Unit;
+use chrono::FixedOffset;
 use serde_json::{Value, json};
 
 /// Other circumstances that are named, those with the most runs.
@@ -82,7 +83,7 @@ fn factor(ratio: f64) -> String {
 
 /// What was compared, and what a reader must know of it.
 fn remarks(checked: &GateResult, compared: &HistoryComparison, view: &ReportView) -> Vec<String> {
-    let mut remarks = vec![what(checked, compared, view)];
+    let mut remarks = vec![what(checked, compared, view.terminal.unicode, view.zone)];
     if compared.found.as_ref().is_ok_and(|found| !found.same_hours) {
         remarks.push(
             "too few stored runs are of this time of the day, so all hours were compared: speed changes over the day"
@@ -104,10 +105,15 @@ fn remarks(checked: &GateResult, compared: &HistoryComparison, view: &ReportView
     remarks
 }
 
-fn what(checked: &GateResult, compared: &HistoryComparison, view: &ReportView) -> String {
+/// What a gate against history compared, in one line; `None` for other gates.
+pub(super) fn compared(checked: &GateResult, unicode: bool, zone: FixedOffset) -> Option<String> {
+    checked.history.as_deref().map(|compared| what(checked, compared, unicode, zone))
+}
+
+fn what(checked: &GateResult, compared: &HistoryComparison, unicode: bool, zone: FixedOffset) -> String {
     let unit = checked.gate.subject().unit().unwrap_or(Unit::Count);
     let at = |median: Option<f64>| {
-        let shown = median.map(|median| units::phrase(unit, median, view.terminal.unicode));
+        let shown = median.map(|median| units::phrase(unit, median, unicode));
         shown.map_or_else(String::new, |shown| format!("{shown} in "))
     };
     let stored = compared.found.as_ref().ok().map(|found| found.stored_median);
@@ -120,7 +126,7 @@ fn what(checked: &GateResult, compared: &HistoryComparison, view: &ReportView) -
         units::counted(compared.used.days as u64, "day")
     );
     if let Some((from, _)) = compared.window {
-        words.push_str(&format!(" since {}", row_fields::short_time(from, view.zone)));
+        words.push_str(&format!(" since {}", row_fields::short_time(from, zone)));
     }
     if compared.found.as_ref().is_ok_and(|found| found.same_hours) {
         words.push_str(", at the same hours of the day");

@@ -2,7 +2,7 @@
 //! markup: it stands in `<code>` with every character that Markdown or HTML could read replaced by its reference.
 
 use super::advice::told;
-use super::gates::verdict;
+use super::gates::{compared, verdict};
 use super::run_report::{deviations, parameters};
 use super::side_by_side::{Sort, sorted};
 use super::{pairs, text, units};
@@ -81,6 +81,10 @@ fn gates(checked: &[GateResult]) -> Option<String> {
     let row = |one: &GateResult| {
         let said = quoted(&verdict(one, true));
         let said = if one.verdict.fails(true) { format!("**{said}**") } else { said };
+        let said = match compared(one, true, utc()) {
+            Some(what) => format!("{said}: {}", quoted(&what)),
+            None => said,
+        };
         vec![said, code(&one.gate.to_string()), code(&one.model.to_string())]
     };
     table(&[("result", false), ("trips if", false), ("model", false)], checked.iter().map(row).collect())

@@ -3,6 +3,7 @@
 use super::list_report::{Column, ListReport};
 use super::row_fields;
 use super::view::ReportView;
+use crate::domain::profile::DEFAULT_PROFILE;
 use crate::measure::receipt_figures::ChangedFigure;
 use serde_json::{Map, Value, json};
 
@@ -87,11 +88,19 @@ pub fn list(report: &RecomputeReport, view: &ReportView) -> String {
         .screen(view)
 }
 
+/// What is said where no run has a receipt. Rows name a profile by its id, and the file by its name.
+pub fn without_receipts(runs: u64) -> String {
+    format!(
+        "none of {runs} runs has a receipt: set receipts = true under [profiles.NAME] of their profile; the one with the id \
+         {DEFAULT_PROFILE} is [profiles.default]"
+    )
+}
+
 /// The result in a sentence.
 pub fn summary(report: &RecomputeReport) -> String {
     let RecomputeReport { runs, receipts, differing, older, unreadable } = report;
     if *receipts == 0 {
-        return format!("none of {runs} runs has a receipt: set receipts = true in their profile");
+        return without_receipts(*runs);
     }
     let mut words = format!("{receipts} of {runs} runs have a receipt: ");
     if report.is_clean() {

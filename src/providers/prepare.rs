@@ -191,6 +191,9 @@ fn join(host: &Host, base: &str, path: &str) -> Result<(Origin, String), Prepare
     Ok((Origin { tls, host: name, port }, format!("{}{path}", url.path().trim_end_matches('/'))))
 }
 
+/// How a base URL begins.
+const BEGINNING: &str = "it must begin with https://, or with http:// on this machine";
+
 /// Parses a base URL and checks that requests may be sent to it.
 ///
 /// # Errors
@@ -198,7 +201,7 @@ fn join(host: &Host, base: &str, path: &str) -> Result<(Origin, String), Prepare
 /// user, a query or a fragment.
 pub fn checked(host: &Host, base: &str) -> Result<Url, PrepareError> {
     let url = Url::parse(base).map_err(|error| match error {
-        ParseError::RelativeUrlWithoutBase => unusable(host, "it must begin with https://"),
+        ParseError::RelativeUrlWithoutBase => unusable(host, BEGINNING),
         error => unusable(host, &error.to_string()),
     })?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -211,7 +214,7 @@ pub fn checked(host: &Host, base: &str) -> Result<Url, PrepareError> {
         "https" => Ok(url),
         "http" if host.allow_plain_http || is_loopback(&url) => Ok(url),
         "http" => Err(PrepareError::PlainHttp(host.name.clone())),
-        other => Err(unusable(host, &format!("its scheme is `{other}`, not https"))),
+        other => Err(unusable(host, &format!("its scheme is `{other}`: {BEGINNING}"))),
     }
 }
 

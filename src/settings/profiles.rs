@@ -144,7 +144,7 @@ fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, Set
     }
     Ok(Profile {
         name: name.to_owned(),
-        id: id.ok_or_else(|| wrong("it needs an id, which its rows carry"))?,
+        id: id.ok_or_else(|| wrong(&without_id(name)))?,
         prompt: prompt(name, entry, path)?,
         max_output_tokens,
         temperature: entry.temperature,
@@ -155,6 +155,14 @@ fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, Set
         paired: entry.paired,
         deterministic: false,
     })
+}
+
+/// Rows carry a profile's id, so that it is taken for the name.
+fn without_id(name: &str) -> String {
+    let meant = built_in().into_iter().find(|profile| profile.id == name);
+    let meant = meant
+        .map(|profile| format!("; the built-in profile with the id `{name}` is [profiles.{}]", profile.name));
+    format!("it needs an id, which its rows carry{}", meant.unwrap_or_default())
 }
 
 fn prompt(name: &str, entry: &ProfileEntry, path: &Path) -> Result<String, SettingsError> {
@@ -313,6 +321,7 @@ mod tests {
     fn mistakes_are_named() {
         let cases = [
             ("[profiles.a]", "it needs an id"),
+            ("[profiles.cloud-default-v1]\nreceipts = true", "id `cloud-default-v1` is [profiles.default]"),
             ("[profiles.default]\nid = 'x'", "differ from those of profile `default`"),
             ("[profiles.a]\nid = 'cloud-long-v1'", "differ from those of profile `long`"),
             ("[profiles.a]\nid = 'x'\nmax_output_tokens = 0", "1 or more"),

@@ -24,6 +24,14 @@ fn without_a_terminal_the_error_names_the_flags_and_nothing_is_written() {
         (&["--base-url", "cellar"], &["--base-url: write NAME=URL"]),
         (&["--base-url", "Cellar=http://127.0.0.1:1/v1", "--no-probe"], &["a-z, 0-9", "nothing was written"]),
         (&["--base-url", "cellar=ftp://h/v1", "--no-probe"], &["ftp", "nothing was written"]),
+        (
+            &["--base-url", "cellar=127.0.0.1:8000", "--no-probe"],
+            &["https://, or with http:// on this machine"],
+        ),
+        (
+            &["--base-url", "cellar=localhost:8000", "--no-probe"],
+            &["https://, or with http:// on this machine"],
+        ),
         (&["-p", "groq", "--no-probe", "--key-env", "openai=X"], &["`openai` is not to be measured"]),
         (&["-p", "sim", "--store", "postgres://h"], &["postgres", "sqlite:"]),
         (&["-p", "sim", "--no-probe", "-m", SIM], &["cannot be used with"]),
@@ -69,6 +77,8 @@ fn the_simulator_is_set_up_and_measured_with_one_command() {
     let run = home.ran(&["run", "--all", "-n", "2"]);
     assert_eq!(run.code, 0, "what was said to be next works: {run:?}");
     assert_eq!(home.rows("runs").len(), 3, "the call that let it in, and two more");
+    let doctor = home.ran(&["doctor", "--offline"]);
+    assert!(doctor.out.contains("first steps") && !doctor.out.contains("llmbench init"), "{doctor:?}");
 }
 
 #[tokio::test]
@@ -115,6 +125,9 @@ fn a_model_that_does_not_answer_is_told_with_its_remedy_and_the_file_stays() {
     );
     assert!(said.err.contains(&format!("{SIM} answered")), "one failure does not keep the others: {said:?}");
     assert!(said.out.contains("llmbench models add openai:gpt-4o-mini"), "{said:?}");
+    assert!(said.out.contains("llmbench models remove openai:gpt-4o-mini"), "{said:?}");
+    let removed = home.ran(&["models", "remove", "openai:gpt-4o-mini", "--yes"]);
+    assert_eq!(removed.code, 0, "what was said to be next works: {removed:?}");
     assert!(!format!("{said:?}").contains(CANARY));
     assert!(written(&home).contains("[providers.openai]\n# its key is in OPENAI_API_KEY"));
 }

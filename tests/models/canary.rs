@@ -112,4 +112,6 @@ fn switched(router: &Router) {
     let said = router.done(&["models", "set", MODEL, "--canary", "on"]);
     assert!(said.err.contains("canary: 1 model, one question a day"), "{said:?}");
     assert_eq!(metadata(router, MODEL), json!({"canary": true}));
+    let again = router.done(&["models", "set", MODEL, "--canary", "on"]);
+    assert!(again.err.contains("has a canary already") && !again.err.contains("30 days"), "{again:?}");
 }

@@ -102,7 +102,7 @@ async fn a_step_is_found_explained_acknowledged_and_over_when_it_went_back() {
         let now = Utc::now();
         let empty = ask(&world, &[]);
         assert!(
-            empty.status.success() && errors(&empty).contains("no change of the last 30 days was found"),
+            empty.status.success() && errors(&empty).contains("no series fits: only rows of daemons count"),
             "{}",
             errors(&empty)
         );
@@ -142,6 +142,18 @@ async fn a_step_is_found_explained_acknowledged_and_over_when_it_went_back() {
         assert_eq!(changes(&document(&world, &["--model", "groq:slower"])).len(), 1);
         assert_eq!(changes(&document(&world, &["--provider", "openai"])).len(), 0);
 
+        // Where there is nothing to look at, that is said, and not that nothing changed.
+        let none = ask(&world, &["--provider", "openai"]);
+        assert!(errors(&none).contains("no change of the last 30 days was found"), "{}", errors(&none));
+        for nothing in [&["--provider", "cerebras"], &["--model", "groq:nosuch"]] {
+            let output = ask(&world, nothing);
+            assert!(
+                output.status.success() && errors(&output).contains("no series fits"),
+                "{}",
+                errors(&output)
+            );
+        }
+
         let id = &told[0].1;
         let shown = text(&ask(&world, &["--explain", id]));
         assert!(shown.contains("TTFT went from") && shown.contains("round trip time"), "{shown}");
@@ -154,6 +166,7 @@ async fn a_step_is_found_explained_acknowledged_and_over_when_it_went_back() {
 
         let noted = ask(&world, &["ack", id, "--note", "told them"]);
         assert!(noted.status.success() && errors(&noted).contains("was seen by"), "{}", errors(&noted));
+        assert_first_acknowledgement_stays(&world, id);
         let wrong = ask(&world, &["ack", &format!("{}x", &id[..9])]);
         assert_eq!(wrong.status.code(), Some(1));
         assert!(
@@ -169,9 +182,26 @@ async fn a_step_is_found_explained_acknowledged_and_over_when_it_went_back() {
         let told_again = changes(&over);
         assert_eq!((told_again.len(), &told_again[0].1, told_again[0].2), (2, id, false), "{over}");
         let one = over["changes"].as_array().unwrap().iter().find(|one| one["id"] == **id).unwrap();
-        assert_eq!(one["acknowledged"]["note"], "told them");
+        assert_eq!(one["acknowledged"]["note"], "they answered");
         assert_eq!(changes(&document(&world, &["--open"])).len(), 1);
     }
+}
+
+/// A change that was seen with the note `told them` keeps who saw it and when, and its note until there is another.
+fn assert_first_acknowledgement_stays(world: &World, id: &str) {
+    let seen = || document(world, &["--explain", id])["change"]["acknowledged"].clone();
+    let first = seen();
+    assert_eq!(first["note"], "told them");
+    let again = ask(world, &["ack", id]);
+    assert!(again.status.success() && errors(&again).contains("was seen already by"), "{}", errors(&again));
+    assert_eq!(seen(), first);
+    let noted = ask(world, &["ack", id, "--note", "they answered"]);
+    assert!(errors(&noted).contains("its note was replaced"), "{}", errors(&noted));
+    let last = seen();
+    assert_eq!(
+        (&last["note"], &last["at"], &last["who"]),
+        (&json!("they answered"), &first["at"], &first["who"])
+    );
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ async fn story(backend: Backend) {
     let by = |what: &str| document(&said(&["--json", "--by", what]))["groups"].as_array().unwrap().clone();
     let models: Vec<_> = by("model").iter().map(|group| group["key"].clone()).collect();
     assert_eq!(models, ["groq:m", "groq:unlisted"]);
+    assert_eq!(by("model")[1]["cost_usd"], Value::Null, "nobody knows what it cost");
     let days: Vec<String> = by("day").iter().map(|group| group["key"].as_str().unwrap().to_owned()).collect();
     assert!(days.len() >= 4 && days.is_sorted(), "{days:?}");
     assert_eq!(by("profile")[0]["key"], "cloud-default-v1");

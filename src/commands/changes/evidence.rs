@@ -23,6 +23,9 @@ const CALIBRATED: TimeDelta = TimeDelta::days(30);
 /// Calibrations of a host that are searched for those of both windows; a host makes one a day.
 const MOST_CALIBRATIONS: u32 = 200;
 
+/// Series whose blocks are kept for the next change: changes of one event have the same neighbours.
+const KEPT_SERIES: usize = 2_000;
+
 /// Gathers the surroundings of these changes; `to` is the first slot that has no block yet.
 ///
 /// # Errors
@@ -35,8 +38,9 @@ pub async fn gather(
 ) -> Result<ChangeEvidence, StoreError> {
     let calibrations = Calibrations::read(store, changes).await?;
     let mut around = Vec::new();
+    let mut blocks = NearBlocks::default();
     for change in changes.iter().take(MOST_CHANGES) {
-        around.push(surroundings(store, all, change, to, &calibrations).await?);
+        around.push(surroundings(store, all, change, to, (&calibrations, &mut blocks)).await?);
     }
     Ok(ChangeEvidence { around })
 }
@@ -46,7 +50,7 @@ async fn surroundings(
     all: &[StoredSeries],
     change: &SeriesChange,
     to: i64,
-    calibrations: &Calibrations,
+    (calibrations, blocks): (&Calibrations, &mut NearBlocks),
 ) -> Result<ChangeSurroundings, StoreError> {
     let windows = ChangeWindows::of(change, to);
     let (from, end) = windows.span();
@@ -55,11 +59,9 @@ async fn surroundings(
     let unconnected = MeasuredSeries { connection: None, ..change.series.clone() };
     let own = [series_key(&change.series), series_key(&unconnected)];
     let keys: Vec<String> = own.iter().cloned().chain(neighbours.iter().map(|one| one.key.clone())).collect();
-    let mut blocks: HashMap<String, Vec<SeriesBlock>> = HashMap::new();
-    for day in store.series_days(&keys, day_of_slot(from), day_of_slot(end) + 1).await? {
-        blocks.entry(day.key).or_default().extend(day.columns.blocks(day.day));
-    }
-    let of = |key: &str| blocks.get(key).map(Vec::as_slice).unwrap_or_default();
+    blocks.read(store, &keys, (day_of_slot(from), day_of_slot(end) + 1)).await?;
+    let blocks: &NearBlocks = blocks;
+    let of = |key: &str| blocks.of(key);
     let mut mine = of(&own[0]).to_vec();
     if own[0] != own[1] {
         mine.extend_from_slice(of(&own[1]));
@@ -96,11 +98,56 @@ fn neighbours<'a>(all: &'a [StoredSeries], changed: &MeasuredSeries, from: i64) 
             kind.push(stored);
         }
     }
-    for kind in [models, spread(providers)] {
+    // Sentences count the models, those that moved and those that stayed: none may be left out.
+    for (kind, most) in [(models, usize::MAX), (spread(providers), MOST_NEIGHBOURS)] {
         let (same, others): (Vec<_>, Vec<_>) = kind.into_iter().partition(|one| same_question(&one.series));
-        elsewhere.extend(same.into_iter().chain(others).take(MOST_NEIGHBOURS));
+        elsewhere.extend(same.into_iter().chain(others).take(most));
     }
     elsewhere
+}
+
+/// Blocks that were read for one change, for the next.
+#[derive(Default)]
+struct NearBlocks {
+    kept: HashMap<String, DaysOfBlocks>,
+}
+
+/// The blocks of a series from one day to before another.
+struct DaysOfBlocks {
+    days: (i64, i64),
+    blocks: Vec<SeriesBlock>,
+}
+
+impl NearBlocks {
+    /// Reads the blocks of these series on these days, unless they are known.
+    async fn read(&mut self, store: &dyn Store, keys: &[String], days: (i64, i64)) -> Result<(), StoreError> {
+        if self.kept.len() > KEPT_SERIES {
+            self.kept.clear();
+        }
+        let is_known = |kept: &DaysOfBlocks| kept.days.0 <= days.0 && days.1 <= kept.days.1;
+        let mut missing: Vec<String> =
+            keys.iter().filter(|key| !self.kept.get(*key).is_some_and(is_known)).cloned().collect();
+        // A store answers twice for a series that is asked for twice.
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found = store.series_days(&missing, days.0, days.1).await?;
+        for key in missing {
+            self.kept.insert(key, DaysOfBlocks { days, blocks: Vec::new() });
+        }
+        for day in found {
+            if let Some(kept) = self.kept.get_mut(&day.key) {
+                kept.blocks.extend(day.columns.blocks(day.day));
+            }
+        }
+        Ok(())
+    }
+
+    fn of(&self, key: &str) -> &[SeriesBlock] {
+        self.kept.get(key).map(|kept| kept.blocks.as_slice()).unwrap_or_default()
+    }
 }
 
 /// The series in turns of their providers, so that the first of them are of many.
@@ -190,5 +237,13 @@ mod tests {
         assert_eq!(found[0].series.runner.as_deref(), Some("b"));
         let of = |provider: &str| named.iter().filter(|name| name.starts_with(provider)).count();
         assert_eq!((of("x:"), of("y:"), named.len()), (20, 20, 43));
+    }
+
+    /// A sentence counts those that moved and those that stayed, so all of them are compared.
+    #[test]
+    fn every_model_of_the_provider_is_a_neighbour() {
+        let all: Vec<StoredSeries> =
+            (0..93).map(|number| stored(&format!("groq:{number:02}"), "a", "p")).collect();
+        assert_eq!(neighbours(&all, &all[0].series, 50).len(), 92);
     }
 }

@@ -273,9 +273,11 @@ fn first_steps(context: &Context) -> Option<Finding> {
         return None;
     }
     let note = Finding::note(FindingSection::Configuration, "first steps", "no provider has a key yet");
-    Some(note.fix(
-        "`llmbench run sim:steady` works without one; then set a key, such as OPENAI_API_KEY, and run `llmbench init`",
-    ))
+    // `llmbench init` refuses to replace a file.
+    let then = if settings.config.is_some() { "`llmbench models add`" } else { "`llmbench init`" };
+    Some(note.fix(format!(
+        "`llmbench run sim:steady` works without one; then set a key, such as OPENAI_API_KEY, and run {then}"
+    )))
 }
 
 /// The findings of all sections, in order.

@@ -34,6 +34,8 @@ pub fn next(
     if let Some(failed) = probes.iter().find(|probe| probe.state == ProbeState::Failed) {
         let command = format!("llmbench models add {}", quoted(&failed.model));
         steps.push(NextStep::new(command, "ask it again, once the reason is gone"));
+        let command = format!("llmbench models remove {}", quoted(&failed.model));
+        steps.push(NextStep::new(command, "take it out of the catalog, if its name is mistyped"));
     }
     let more = if some { "measure more models" } else { "choose models to measure; each is asked once" };
     let add = NextStep::new("llmbench models add".to_owned(), more);

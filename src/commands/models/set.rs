@@ -66,8 +66,7 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     }
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
     if args.canary == Some(CanaryArg::On) {
-        let models: Vec<_> = selection.entries.iter().map(|entry| entry.model.clone()).collect();
-        canary_cost::tell(&models, store.as_ref(), context).await?;
+        canary_cost::tell(&without_canary(&selection.entries), store.as_ref(), context).await?;
     }
     let wanted = ModelEdits {
         display_name: args.display_name.clone(),
@@ -101,13 +100,30 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         }
         tell_unpinned(entry, &args.unpin);
         if set.is_empty() {
-            print::note(&format!("{} says so already and stays as it is", entry.model));
+            tell_same(entry, &wanted);
         } else {
             changes.push(PlannedChange::of(entry, set));
         }
     }
     let intent = PlannedBatch { action: "set", why: args.reason.clone(), undoes: None, changes };
     ask_and_do(&session, intent, selection.must_ask).await
+}
+
+/// Tells of a model whose entry would not change.
+fn tell_same(entry: &CatalogEntry, wanted: &ModelEdits) {
+    let asked = wanted.canary == Some(true) && has_canary(entry);
+    let why = if asked { "has a canary" } else { "says so" };
+    print::note(&format!("{} {why} already and stays as it is", entry.model));
+}
+
+/// The models that are not asked the daily question yet.
+fn without_canary(entries: &[CatalogEntry]) -> Vec<ModelRef> {
+    entries.iter().filter(|entry| !has_canary(entry)).map(|entry| entry.model.clone()).collect()
+}
+
+/// True if the daily question is asked already.
+fn has_canary(entry: &CatalogEntry) -> bool {
+    entry.metadata().is_some_and(|metadata| canary::is_asked(&metadata))
 }
 
 /// Tells of a model that loses its last pinned endpoint that it is still measured, and how.

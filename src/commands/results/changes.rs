@@ -69,6 +69,7 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
     };
     let found = store.series_changes(&wanted).await.map_err(failed)?;
     let series = store.measured_series().await.map_err(failed)?;
+    let is_watched = series.iter().any(|one| one.sampled_blocks > 0 && fits(one, &scope));
     let list = ChangeList {
         as_of: now.trunc_subsecs(3),
         window,
@@ -81,7 +82,7 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
         stdout::text(&changes::list(&list, &context.view(args.wide)))?;
     }
     if !args.json && !args.quiet {
-        say_nothing_found(args, &list);
+        say_nothing_found(args, &list, is_watched);
         if let Some(unjudged) = changes::unjudged(&list.series) {
             print::note(&unjudged);
         }
@@ -92,8 +93,16 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
     Ok(Exit::Yes)
 }
 
-fn say_nothing_found(args: &ResultsChangesArgs, list: &ChangeList) {
+/// Says that no change was found, or that there is nothing to find one in.
+fn say_nothing_found(args: &ResultsChangesArgs, list: &ChangeList, is_watched: bool) {
     if !list.changes.is_empty() {
+        return;
+    }
+    if !is_watched {
+        print::note(
+            "no series fits: only rows of daemons count, and runs by hand do not; `llmbench daemon` measures what \
+             `llmbench models list` shows",
+        );
         return;
     }
     let when = match (args.open, args.all, &args.since) {
@@ -130,11 +139,7 @@ fn watched(series: &[StoredSeries], scope: &HistoryFilter, now: DateTime<Utc>) -
     let end = first_unfinished(now);
     let mut counted = WatchedSeries { days_needed: DAYS_NEEDED, ..WatchedSeries::default() };
     let wanted = |one: &&StoredSeries| {
-        let model = &one.series.model;
-        one.sampled_blocks > 0
-            && one.last_slot >= end - SILENT_DAYS * SLOTS_OF_DAY
-            && scope.provider.as_ref().is_none_or(|name| *name == model.provider)
-            && scope.model.as_ref().is_none_or(|id| *id == model.model_id || id == model.served_id())
+        one.sampled_blocks > 0 && one.last_slot >= end - SILENT_DAYS * SLOTS_OF_DAY && fits(one, scope)
     };
     for one in series.iter().filter(wanted) {
         let slots = u64::try_from(one.last_slot + 1 - one.first_slot).unwrap_or(0);
@@ -148,6 +153,13 @@ fn watched(series: &[StoredSeries], scope: &HistoryFilter, now: DateTime<Utc>) -
         *kind += 1;
     }
     counted
+}
+
+/// True if a series is of the wanted provider and model.
+fn fits(one: &StoredSeries, scope: &HistoryFilter) -> bool {
+    let model = &one.series.model;
+    scope.provider.as_ref().is_none_or(|name| *name == model.provider)
+        && scope.model.as_ref().is_none_or(|id| *id == model.model_id || id == model.served_id())
 }
 
 /// Days of blocks without which the detector does not judge.
@@ -212,20 +224,36 @@ async fn acknowledge(args: &ResultsChangesAckArgs, context: &Context) -> Result<
         return Err(CommandError::usage(format!("--note is longer than {LONGEST_NOTE} characters")));
     }
     let store = context.open_store().await?;
-    let seen = Acknowledgement { at: Utc::now().trunc_subsecs(3), who: who(context), note };
-    if !store.acknowledge_change(&args.change, &seen).await.map_err(|error| read_error("noting it", error))? {
+    let Some(change) = store.series_change(&args.change).await.map_err(failed)? else {
         return Err(unknown(&args.change, &*store).await?);
+    };
+    let new = Acknowledgement { at: Utc::now().trunc_subsecs(3), who: who(context), note };
+    let (kept, said) = acknowledged(&change, new);
+    if let Some(kept) = kept {
+        let noted = store.acknowledge_change(&args.change, &kept).await;
+        noted.map_err(|error| read_error("noting it", error))?;
     }
-    let change = store.series_change(&args.change).await.map_err(failed)?;
-    let name =
-        change.map_or_else(String::new, |change| format!(" of {}", escape(&change.series.model.to_string())));
-    let at = timestamp::time(seen.at);
-    print::note(&format!(
-        "noted: change {}{name} was seen by {} at {at}",
-        escape(&args.change),
-        escape(&seen.who)
-    ));
+    print::note(&said);
     Ok(Exit::Yes)
+}
+
+/// What is to be kept, if anything, and the words for it. Who saw a change first, and when, stays; a later note replaces
+/// the first one's.
+fn acknowledged(change: &SeriesChange, new: Acknowledgement) -> (Option<Acknowledgement>, String) {
+    let name = format!("change {} of {}", escape(&change.id), escape(&change.series.model.to_string()));
+    let by = |seen: &Acknowledgement| format!("by {} at {}", escape(&seen.who), timestamp::time(seen.at));
+    let Some(first) = change.acknowledged.clone() else {
+        let said = format!("noted: {name} was seen {}", by(&new));
+        return (Some(new), said);
+    };
+    let seen = format!("{name} was seen already {}", by(&first));
+    match new.note {
+        None => (None, format!("{seen}; nothing was noted")),
+        note => {
+            let became = if first.note.is_some() { "its note was replaced" } else { "the note was added" };
+            (Some(Acknowledgement { note, ..first }), format!("{seen}; {became}"))
+        }
+    }
 }
 
 /// The error for an id that no change has, with those near to it.

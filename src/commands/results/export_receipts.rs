@@ -12,6 +12,7 @@ use crate::export::receipts::writing::ReceiptTotals;
 use crate::export::receipts::{MANIFEST_ENDING, RECEIPTS_ENDING, ReceiptPaths};
 use crate::measure::outcome_row::measured_by;
 use crate::measure::timeline::DEFINITIONS_VERSION;
+use crate::output::recompute::without_receipts;
 use crate::output::{json, print};
 use crate::storage::history::HistoryFilter;
 use std::path::{Path, PathBuf};
@@ -105,7 +106,7 @@ pub(super) fn tell(path: &Path, rows: u64, totals: ReceiptTotals) {
     let ReceiptTotals { receipts, unreadable, signed } = totals;
     let name = path.display();
     if receipts == 0 && rows > 0 {
-        print::note(&format!("none of {rows} runs has a receipt: set receipts = true in their profile"));
+        print::note(&without_receipts(rows));
     }
     print::note(&format!("{receipts} receipts in {name}{RECEIPTS_ENDING}"));
     if unreadable > 0 {

@@ -10,6 +10,7 @@ use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
 use crate::domain::Window;
+use crate::domain::canary::CANARY_ROLE;
 use crate::domain::pair::COUNTERPART;
 use crate::export::{fields, scalar, words};
 use crate::measure::Gate;
@@ -181,16 +182,16 @@ struct BaselineRow {
 }
 
 impl BaselineRow {
-    /// Reads a row of any writer; `None` for a counterpart of a pair, and for a text that is no document. Unreadable values
-    /// are missing.
+    /// Reads a row of any writer; `None` for a counterpart of a pair, for the daily question of a canary, and for a text that
+    /// is no document. Unreadable values are missing.
     fn read(text: &str, metrics: &BTreeSet<usize>) -> Option<Self> {
         let mut row = Self::default();
-        let mut counterpart = false;
+        let mut other = false;
         let whole = fields(text, |name, value| match name.as_ref() {
             "runner" => row.facts.stratum.runner = words(value),
             "benchmark_profile_id" => row.facts.stratum.profile = words(value),
             "connection" => row.facts.stratum.connection = words(value),
-            "sample_role" => counterpart = words(value).as_deref() == Some(COUNTERPART),
+            "sample_role" => other = matches!(words(value).as_deref(), Some(COUNTERPART | CANARY_ROLE)),
             "suspect" => row.facts.quality.suspect = value == "true",
             "ttft_suspect" => row.facts.quality.ttft_suspect = value == "true",
             "decode_suspect" => row.facts.quality.decode_suspect = value == "true",
@@ -203,7 +204,7 @@ impl BaselineRow {
                 row.values.extend(metrics.iter().find(of_field).copied().zip(number()));
             }
         });
-        (whole.is_ok() && !counterpart).then_some(row)
+        (whole.is_ok() && !other).then_some(row)
     }
 }
 
@@ -226,6 +227,7 @@ mod tests {
         assert_eq!(row.facts.stratum, RunStratum { runner: None, profile, connection });
         assert_eq!((row.facts.definitions, row.facts.quality.ttft_suspect), (Some(2), true));
         assert_eq!(read(r#"{"sample_role":"counterpart"}"#), None);
+        assert_eq!(read(r#"{"sample_role":"canary","benchmark_profile_id":"canary-v1"}"#), None);
         assert_eq!(read("no document"), None);
         assert_eq!(read("{}"), Some(BaselineRow::default()));
     }

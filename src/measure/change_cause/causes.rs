@@ -24,7 +24,7 @@ pub fn of_figure(
     around: Option<&ChangeSurroundings>,
 ) -> (ChangeCause, String) {
     let Some(around) = around else {
-        let line = [reached(change, reach), Some("nothing is stored of what was beside it".to_owned())];
+        let line = [alarmed(change, reach), Some("nothing is stored of what was beside it".to_owned())];
         return (unexplained(reach), sentence(line));
     };
     let mut facts = beside(change, around);
@@ -105,6 +105,20 @@ fn reached(change: &SeriesChange, reach: &Reach) -> Option<String> {
             let models =
                 if others == 1 { "model of the provider stays" } else { "models of the provider stay" };
             Some(format!("{others} other {models} as before"))
+        }
+        ChangeScope::Model | ChangeScope::Path => None,
+    }
+}
+
+/// The same where alarms are all that is known: those that stayed raise none, so nobody knows of how many.
+fn alarmed(change: &SeriesChange, reach: &Reach) -> Option<String> {
+    match reach.scope() {
+        ChangeScope::Runner => {
+            let (moved, runner) = (reach.providers.moved.len() + 1, runner_name(&change.series));
+            Some(format!("{moved} providers that {runner} measures moved with it"))
+        }
+        ChangeScope::Provider => {
+            Some(format!("{} models of the provider moved together", reach.models.moved.len() + 1))
         }
         ChangeScope::Model | ChangeScope::Path => None,
     }

@@ -4,7 +4,7 @@
 use crate::domain::change_evidence::{ChangeSurroundings, NeighbourReading, SeriesNeighbour};
 use crate::domain::series_change::{ChangeScope, ChangedLevel, MeasuredSeries, SeriesChange, WatchedFigure};
 use chrono::TimeDelta;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Times of equal changes differ by up to a block beyond their intervals.
 const SLACK: TimeDelta = TimeDelta::hours(3);
@@ -82,10 +82,21 @@ pub fn runner_name(series: &MeasuredSeries) -> String {
 impl Reach {
     pub fn of(change: &SeriesChange, changes: &[SeriesChange], around: Option<&ChangeSurroundings>) -> Self {
         let neighbours = around.map(|around| around.neighbours.as_slice()).unwrap_or_default();
+        let sampled: HashSet<&MeasuredSeries> = neighbours.iter().map(|one| &one.series).collect();
+        let providers: HashSet<&str> =
+            neighbours.iter().map(|one| one.series.model.provider.as_str()).collect();
+        // Of another provider a sample is compared. Who counts alarms beside it counts those that moved twice over.
+        let provider = &change.series.model.provider;
+        let is_counted = |series: &MeasuredSeries| {
+            series.model.provider == *provider
+                || sampled.contains(series)
+                || !providers.contains(series.model.provider.as_str())
+        };
         let alarmed: BTreeSet<&MeasuredSeries> = changes
             .iter()
             .filter(|other| other.series != change.series && same_movement(change, other))
             .map(|other| &other.series)
+            .filter(|series| is_counted(series))
             .collect();
         let mut votes: [BTreeMap<String, Votes>; 3] = Default::default();
         let mut vote = |series: &MeasuredSeries, moved: Option<bool>| {

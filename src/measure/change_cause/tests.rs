@@ -255,6 +255,37 @@ fn several_models_at_once_are_the_provider() {
     let judged = judged(&changes, Vec::new());
     let scopes: Vec<ChangeScope> = judged.iter().map(|(scope, ..)| *scope).collect();
     assert_eq!(scopes[..3], [ChangeScope::Runner, ChangeScope::Provider, ChangeScope::Model]);
+    let line = "2 models of the provider moved together; nothing is stored of what was beside it";
+    assert_eq!(judged[1].2, line, "those that stayed are not known");
+}
+
+/// Of 93 models 31 moved, each with an alarm: the others are counted as well.
+#[test]
+fn models_that_stayed_are_counted_beside_those_that_moved() {
+    let models: Vec<String> = (0..93).map(|number| format!("groq:{number:02}")).collect();
+    let changes: Vec<SeriesChange> = models[..31].iter().map(|model| slower(model, "a", model, 0)).collect();
+    let all: Vec<SeriesNeighbour> = models[1..]
+        .iter()
+        .enumerate()
+        .map(|(place, model)| neighbour("a", model, if place < 30 { 1.25 } else { 1.0 }))
+        .collect();
+    let (scope, _, line) = judged(&changes, vec![around(&models[0], usual(), &all)]).remove(0);
+    assert_eq!(scope, ChangeScope::Model);
+    assert!(line.starts_with("62 other models of the provider stay as before; "), "{line}");
+}
+
+/// Two of three compared series of another provider stayed: alarms of series that are not compared outvote none.
+#[test]
+fn alarms_beside_a_sample_of_another_provider_do_not_count() {
+    let mut changes = vec![slower("1", "a", "groq:m", 0)];
+    changes.extend((0..5).map(|number| slower(&format!("x{number}"), "a", &format!("cerebras:{number}"), 0)));
+    let sample = [
+        neighbour("a", "cerebras:0", 1.25),
+        neighbour("a", "cerebras:8", 1.0),
+        neighbour("a", "cerebras:9", 1.0),
+    ];
+    let (scope, ..) = judged(&changes, vec![around("1", usual(), &sample)]).remove(0);
+    assert_eq!(scope, ChangeScope::Model);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Formats one change of a series: its chart with the levels before and after, and all that is stored beside it.
 
-use super::{between, cause, effect, local, percent, what};
+use super::{cause, effect, local, percent, what};
 use crate::domain::change_document::change_document;
 use crate::domain::change_evidence::{NeighbourReading, StoredFacts};
 use crate::domain::series_block::{slot_of, slot_start};
@@ -47,7 +47,12 @@ pub fn text(one: &ExplainedChange, view: &ReportView) -> String {
         local(change.noticed_at, zone)
     ));
     if let Some(ended) = &change.ended {
-        say(format!("went back {}, between {}", local(ended.at, zone), between(ended, zone)));
+        say(format!(
+            "went back {}, between {} and {}",
+            local(ended.at, zone),
+            local(ended.earliest, zone),
+            local(ended.latest, zone)
+        ));
     }
     say(format!("scope: {}", scope(change.scope)));
     say(format!("cause: {}", cause(change)));
@@ -70,9 +75,10 @@ pub fn text(one: &ExplainedChange, view: &ReportView) -> String {
 fn heading(change: &SeriesChange) -> String {
     let MeasuredSeries { model, runner, profile, connection } = &change.series;
     let mut words = format!("{}  {model}", change.id);
-    for (name, value) in [("runner", runner), ("profile", profile), ("over", connection)] {
+    for (name, value) in [("runner", runner), ("profile", profile)] {
         words.extend(value.iter().map(|value| format!(", {name} {value}")));
     }
+    words.extend(connection.iter().map(|kind| format!(", over {kind} connections")));
     words
 }
 
@@ -201,7 +207,7 @@ fn neighbours(one: &ExplainedChange, view: &ReportView) -> Vec<String> {
     lines.extend(list.headed(view));
     if shown < one.neighbours.len() {
         lines.push(
-            view.paint().quiet(&format!("and {} more: --wide shows all", one.neighbours.len() - shown)),
+            view.paint().quiet(&format!("and {} more: --wide shows them", one.neighbours.len() - shown)),
         );
     }
     lines

@@ -112,9 +112,12 @@ fn explained_change() -> ExplainedChange {
 
 #[test]
 fn changes_at_every_width() {
-    for columns in [40, 80, 140] {
+    for columns in [40, 60, 80, 140] {
         let shown = list(&changes(), &view(columns, false, false));
         assert!(shown.lines().all(|line| text::width(line) <= columns), "{shown}");
+        let header = shown.lines().next().unwrap();
+        assert!(header.contains("STATE"), "whether it is open is always shown: {header}");
+        assert!(shown.contains("+18 %"), "{shown}");
         assert!(!shown.contains('\u{1b}'));
         assert_picture(&format!("results_changes_{columns}"), &shown);
     }
@@ -130,6 +133,23 @@ fn a_change_with_its_chart_at_every_width() {
     let mut ascii = view(80, false, false);
     ascii.terminal.unicode = false;
     assert!(explained::text(&explained_change(), &ascii).is_ascii());
+}
+
+#[test]
+fn a_change_that_went_back_is_between_two_times_with_their_offset() {
+    let mut one = explained_change();
+    one.change = changes().changes[1].clone();
+    let shown = explained::text(&one, &view(200, false, false));
+    let line = "went back Sat 2026-11-28 02:00 +02:00, between Fri 2026-11-27 17:00 +02:00 and Sat 2026-11-28 14:00 +02:00";
+    assert!(shown.contains(line), "{shown}");
+    assert!(shown.contains("over cold connections"), "{shown}");
+}
+
+#[test]
+fn what_rounds_to_nothing_has_no_sign() {
+    let shown = [0.999, 1.001, 1.0, 0.93, 1.07].map(percent);
+    assert_eq!(shown, ["0", "0", "0", "-7", "+7"]);
+    assert_eq!([0.999, 1.07, 0.93].map(inner), ["0", "7", "-7"]);
 }
 
 #[test]

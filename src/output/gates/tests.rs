@@ -75,6 +75,15 @@ fn a_gate_against_history_says_what_it_compared() {
 }
 
 #[test]
+fn a_summary_for_a_job_says_it_too() {
+    let (report, checked) = checked(&CONDITIONS);
+    let summary =
+        crate::output::markdown::summary(&report, &checked, crate::output::side_by_side::Sort::Ttft);
+    let line = summary.lines().find(|line| line.starts_with("| **TRIPPED (2.26x")).unwrap();
+    assert!(line.contains("260 ms in 20 samples against 115 ms in 326 stored runs of 7 days"), "{line}");
+}
+
+#[test]
 fn the_document_is_as_its_schema_says() {
     let (report, checked) = checked(&CONDITIONS);
     let document = crate::output::json::document(&report, &checked);

@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use places::RankingReport;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The store's knowledge of a provider, its lane, and its name.
 type ProviderRow<'a> = (Option<&'a ProviderState>, Option<LaneReport>, String);
@@ -275,11 +276,26 @@ fn daemon(report: &StatusReport, view: &ReportView) -> Vec<String> {
         ));
     }
     if let Some(store) = &report.store {
-        let stored = report.daemon_status.as_ref().and_then(|daemon_status| daemon_status.store.stored_at);
+        let theirs = report.daemon_status.as_ref().map(|daemon_status| &daemon_status.store);
+        let other = theirs.filter(|theirs| is_another(store, &theirs.name));
+        let other =
+            other.map(|theirs| format!("; this host's daemon writes to {}", text::one_line(&theirs.name)));
+        let stored = theirs.and_then(|theirs| theirs.stored_at);
         let stored = stored.map(|at| format!(", stored a row {}", ago(at, now))).unwrap_or_default();
-        lines.push(format!("Store: {}{stored}", text::one_line(store)));
+        lines.push(format!("Store: {}{}{stored}", text::one_line(store), other.unwrap_or_default()));
     }
     lines.iter().flat_map(|line| view.wrap(line)).collect()
+}
+
+/// True if a daemon's store is surely not this one: the daemon names a server without its database, and a file as it was given.
+fn is_another(store: &str, theirs: &str) -> bool {
+    let file = |name: &str| name.strip_prefix("sqlite:").map(|path| path.trim_start_matches("./").to_owned());
+    match (file(store), file(theirs)) {
+        (Some(this), Some(other)) => {
+            !Path::new(&this).ends_with(&other) && !Path::new(&other).ends_with(&this)
+        }
+        _ => !theirs.is_empty() && store != theirs && !store.starts_with(&format!("{theirs}/")),
+    }
 }
 
 fn heartbeats(report: &StatusReport, view: &ReportView) -> Vec<String> {

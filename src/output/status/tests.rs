@@ -273,6 +273,24 @@ fn the_screen_at_every_width() {
 }
 
 #[test]
+fn the_daemon_of_this_host_may_write_to_another_store() {
+    let other = StatusReport { store: Some("sqlite:/other.db".to_owned()), ..report() };
+    let shown = screen(&other, &view(140, false, false));
+    let line = "Store: sqlite:/other.db; this host's daemon writes to mongodb://db/llm-bench, stored a row 2 min ago";
+    assert!(shown.contains(line), "{shown}");
+    for (store, theirs, another) in [
+        ("sqlite:/a/x.db", "sqlite:/b/x.db", true),
+        ("sqlite:/a/x.db", "sqlite:./x.db", false),
+        ("mongodb://db/llm-bench", "mongodb://db", false),
+        ("mongodb://db2/llm-bench", "mongodb://db", true),
+        ("sqlite:/a/x.db", "https://bridge", true),
+        ("sqlite:/a/x.db", "", false),
+    ] {
+        assert_eq!(is_another(store, theirs), another, "{store}, {theirs}");
+    }
+}
+
+#[test]
 fn the_store_alone_and_the_pulse_alone() {
     let store = StatusReport { daemon_status: None, problems: Vec::new(), ..report() };
     assert_picture("status_80_store_alone", &screen(&store, &view(80, false, false)));

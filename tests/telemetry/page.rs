@@ -151,6 +151,7 @@ pub fn finished(provider: &str, outcome: Outcome) -> DaemonEvent {
 fn every_figure_is_documented() {
     let telemetry = Telemetry::default();
     telemetry.publish(pulse());
+    telemetry.open_changes(Vec::new());
     let page = telemetry.page(Utc::now());
     let families = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let there: Vec<Vec<&str>> = families.map(|family| family.split(' ').collect()).collect();

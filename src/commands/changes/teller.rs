@@ -27,6 +27,10 @@ const LOOK_TICKS: u32 = 30;
 /// Greatest age of news. What a store that is filled in finds in its past is shown by `results changes`, and not told.
 const NEWS: TimeDelta = TimeDelta::days(7);
 
+/// Days after an end in which it may become certain: what the detector looks back at, and the age of its baseline. Stores
+/// do not keep when it did, so an end is news for as much longer; its fingerprint keeps it from being told twice.
+const END_CERTAIN: TimeDelta = TimeDelta::days(18);
+
 /// Changes that began earlier and are over are not read: their end is no news, or nearly so.
 const READ: TimeDelta = TimeDelta::days(60);
 
@@ -145,7 +149,7 @@ pub fn batch(items: Vec<NoticeItem>, changes: Vec<SeriesChange>) -> NoticeBatch 
 
 /// What is to be told: beginnings of changes that are open and that nobody has acknowledged, and ends.
 pub fn news(changes: &[SeriesChange], now: DateTime<Utc>) -> Vec<NoticeItem> {
-    let fresh = changes.iter().filter(|change| change.ended.is_some() || is_fresh(change.noticed_at, now));
+    let fresh = changes.iter().filter(|change| change.ended.is_some() || now - change.noticed_at <= NEWS);
     fresh.filter_map(|change| notice(change, now)).map(NoticeItem::Change).collect()
 }
 
@@ -154,13 +158,9 @@ fn for_the_log(changes: &[SeriesChange], now: DateTime<Utc>) -> Vec<NoticeItem> 
     changes.iter().filter_map(|change| notice(change, now)).map(NoticeItem::Change).collect()
 }
 
-fn is_fresh(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    now - at <= NEWS
-}
-
 fn notice(change: &SeriesChange, now: DateTime<Utc>) -> Option<ChangeNotice> {
     match &change.ended {
-        Some(ended) if is_fresh(ended.latest, now) => ChangeNotice::ended(change),
+        Some(ended) if now - ended.latest <= NEWS + END_CERTAIN => ChangeNotice::ended(change),
         None if change.acknowledged.is_none() => Some(ChangeNotice::began(change)),
         _ => None,
     }
@@ -256,7 +256,9 @@ mod tests {
             Some(EstimatedTime { at, earliest: at, latest: at })
         };
         assert_eq!(told(&SeriesChange { ended: over(2), ..old.clone() }), [ChangeMoment::Ended]);
-        assert_eq!(told(&SeriesChange { ended: over(9), ..old.clone() }), []);
+        let late = SeriesChange { ended: over(24), ..old.clone() };
+        assert_eq!(told(&late), [ChangeMoment::Ended], "it may have become certain this week");
+        assert_eq!(told(&SeriesChange { ended: over(26), ..old.clone() }), []);
         assert_eq!(told(&SeriesChange { ended: over(1), ..young.clone() }), [ChangeMoment::Ended]);
         let seen = Some(Acknowledgement { at: now(), who: "ann".to_owned(), note: None });
         assert_eq!(told(&SeriesChange { acknowledged: seen.clone(), ..young.clone() }), []);

@@ -59,7 +59,8 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
     let scope = scope(&args.of, window)?;
     let store = context.open_store().await?;
     unknown_names::provider(&scope, context, &*store).await?;
-    let now = Utc::now();
+    // The store's, as in daemons: the looks of both go on where the other ended.
+    let now = store.server_time().await.map_err(failed)?;
     up_to_date(args, context, &*store, now).await?;
     let wanted = ChangeFilter {
         provider: scope.provider.clone(),
@@ -158,7 +159,7 @@ const SILENT_DAYS: i64 = 3;
 
 async fn explain(id: &str, args: &ResultsChangesArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
-    let now = Utc::now();
+    let now = store.server_time().await.map_err(failed)?;
     up_to_date(args, context, &*store, now).await?;
     let Some(change) = store.series_change(id).await.map_err(failed)? else {
         return Err(unknown(id, &*store).await?);

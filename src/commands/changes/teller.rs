@@ -115,7 +115,14 @@ impl ChangeTeller {
 
     /// Sends news to the configured destinations; true if nothing is left to send.
     async fn tell(&self, store: &Arc<dyn Store>, news: Vec<NoticeItem>, changes: Vec<SeriesChange>) -> bool {
-        let Ok(notify) = notices::configured(&self.context) else { return true };
+        let notify = match notices::if_configured(&self.context) {
+            Ok(Some(notify)) => notify,
+            Ok(None) => return true,
+            Err(error) => {
+                warn!(error = error.message, "nobody can be told of changes of series");
+                return false;
+            }
+        };
         let batch = batch(news, changes);
         let told = match notices::tell(&notify, batch, &self.context, store, &self.stop).await {
             Ok(told) => told,

@@ -8,6 +8,7 @@ use crate::support::smtp::Smtp;
 use chrono::{SubsecRound, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::interval::Interval;
+use llmbench::domain::notice::{ChangeNotice, NoticeItem};
 use llmbench::domain::series_change::{
     Acknowledgement, ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
     WatchedFigure,
@@ -87,6 +88,14 @@ impl World {
 
     fn keep(&self, changes: &[SeriesChange]) {
         self.runtime.block_on(async { self.backend.open(&[]).await.keep_changes(changes).await.unwrap() });
+    }
+
+    /// Notes what a destination has not taken.
+    fn waits(&self, place: &str, item: &NoticeItem) {
+        let items = std::slice::from_ref(item);
+        self.runtime.block_on(async {
+            self.backend.open(&[]).await.note_items(place, items, Utc::now().trunc_subsecs(3)).await.unwrap();
+        });
     }
 
     fn acknowledge(&self, id: &str) {
@@ -271,4 +280,24 @@ fn an_acknowledged_change_is_told_no_more_and_its_end_is() {
     until("the end was told", || smtp.messages().len() > 1);
     assert_eq!(daemon.stop().0, 0);
     assert_eq!(subjects(&smtp), ["llmbench: groq:kimi slower", "llmbench: 1 over"]);
+}
+
+/// A destination that was away for months gets what waited for it, though such changes are read no more.
+#[test]
+fn what_waited_for_months_is_told_all_the_same() {
+    let smtp = Smtp::start(&[]);
+    let mut world = World::new(async || Backend::sqlite());
+    world.mails(smtp.address());
+    let old = SeriesChange {
+        began: ago(100 * 24),
+        noticed_at: Utc::now().trunc_subsecs(3) - TimeDelta::days(98),
+        ended: Some(ago(80 * 24)),
+        ..change("a1", "llama", ChangeScope::Model)
+    };
+    world.keep(std::slice::from_ref(&old));
+    world.waits("changes:mail:ann@example.com", &NoticeItem::Change(ChangeNotice::began(&old)));
+    let daemon = world.daemon();
+    until("mail came", || !smtp.messages().is_empty());
+    assert_eq!(daemon.stop().0, 0);
+    assert_eq!(subjects(&smtp), ["llmbench: groq:llama slower"]);
 }

@@ -6,6 +6,7 @@ use crate::commands::context::Context;
 use crate::commands::notices::{self, DeliveryReport, NoticeBatch};
 use crate::domain::notice::{ChangeNotice, NoticeItem, NoticeTopic, ToldChange};
 use crate::domain::series_change::SeriesChange;
+use crate::notify::NotifyConfig;
 use crate::output::change_letter;
 use crate::storage::notices::{NoticeHold, SendOutcome};
 use crate::storage::series_changes::ChangeFilter;
@@ -106,15 +107,22 @@ impl ChangeTeller {
         if claimed.is_empty() {
             return Ok(());
         }
+        let mut changes = changes.to_vec();
+        add_missing(&**store, &claimed, &mut changes).await?;
         let notices: Vec<&ChangeNotice> = claimed.iter().filter_map(NoticeItem::change).collect();
-        for told in change_letter::told(&notices, changes) {
+        for told in change_letter::told(&notices, &changes) {
             (self.log)(told);
         }
         store.settle_notices(&place, &hold.id, now, &SendOutcome::Taken).await
     }
 
     /// Sends news to the configured destinations; true if nothing is left to send.
-    async fn tell(&self, store: &Arc<dyn Store>, news: Vec<NoticeItem>, changes: Vec<SeriesChange>) -> bool {
+    async fn tell(
+        &self,
+        store: &Arc<dyn Store>,
+        news: Vec<NoticeItem>,
+        mut changes: Vec<SeriesChange>,
+    ) -> bool {
         let notify = match notices::if_configured(&self.context) {
             Ok(Some(notify)) => notify,
             Ok(None) => return true,
@@ -123,6 +131,10 @@ impl ChangeTeller {
                 return false;
             }
         };
+        if let Err(error) = add_waiting(&**store, &notify, &mut changes).await {
+            warn!("changes of series could not be told: {error}");
+            return false;
+        }
         let batch = batch(news, changes);
         let told = match notices::tell(&notify, batch, &self.context, store, &self.stop).await {
             Ok(told) => told,
@@ -141,6 +153,39 @@ impl ChangeTeller {
         }
         told.iter().all(DeliveryReport::is_done)
     }
+}
+
+/// Adds the changes of notices that wait for a destination which did not take them: these may wait for longer than changes
+/// are read.
+async fn add_waiting(
+    store: &dyn Store,
+    notify: &NotifyConfig,
+    changes: &mut Vec<SeriesChange>,
+) -> Result<(), StoreError> {
+    for destination in notify.destinations() {
+        let place = NoticeTopic::Changes.place(&destination.name());
+        let noted = store.notices(&place).await?;
+        let waiting: Vec<NoticeItem> =
+            noted.into_iter().filter(|notice| notice.sent_at.is_none()).map(|notice| notice.item).collect();
+        add_missing(store, &waiting, changes).await?;
+    }
+    Ok(())
+}
+
+/// Adds the changes of these notices that are not among `changes`, as far as they are still stored.
+async fn add_missing(
+    store: &dyn Store,
+    items: &[NoticeItem],
+    changes: &mut Vec<SeriesChange>,
+) -> Result<(), StoreError> {
+    let named = items.iter().filter_map(NoticeItem::change).map(|notice| &notice.change_id);
+    let missing: BTreeSet<String> =
+        named.filter(|id| !changes.iter().any(|change| change.id == **id)).cloned().collect();
+    for id in missing {
+        let found = store.series_change(&id).await?;
+        changes.extend(found);
+    }
+    Ok(())
 }
 
 /// The notices with the words for them: of each change what is known now.

@@ -172,8 +172,8 @@ fn story(mut world: World) {
     let provider = |id: &str, model: &str| change(id, model, ChangeScope::Provider);
     let mut changes = vec![provider("a1", "llama"), provider("a2", "kimi"), provider("a3", "qwen")];
     changes.push(change("b1", "llama", ChangeScope::Path));
-    changes.push(SeriesChange { noticed_at: Utc::now() - TimeDelta::days(30), ..provider("old", "gemma") });
-    changes[4].began = ago(32 * 24);
+    changes.push(SeriesChange { noticed_at: Utc::now() - TimeDelta::days(12), ..provider("old", "gemma") });
+    changes[4].began = ago(14 * 24);
     world.keep(&changes);
 
     let daemon = world.daemon();

@@ -81,7 +81,7 @@ impl ChangeTeller {
         let now = Utc::now();
         let filter = ChangeFilter { since: Some(now - READ), ..ChangeFilter::default() };
         let changes = store.series_changes(&filter).await?;
-        let open = changes.iter().filter(|change| change.ended.is_none()).cloned().collect();
+        let open = changes.iter().filter(|change| change.is_open(now)).cloned().collect();
         (self.open)(open);
         let (news, all) = (news(&changes, now), for_the_log(&changes, now));
         if !gathering.is_due(&all, Instant::now()) {

@@ -68,7 +68,8 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
         since: scope.window.from,
         open: args.open,
     };
-    let found = store.series_changes(&wanted).await.map_err(failed)?;
+    let mut found = store.series_changes(&wanted).await.map_err(failed)?;
+    found.retain(|change| !args.open || change.is_open(now));
     let series = store.measured_series().await.map_err(failed)?;
     let list = ChangeList {
         as_of: now.trunc_subsecs(3),

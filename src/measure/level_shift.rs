@@ -14,7 +14,7 @@
 use crate::domain::interval::Interval;
 use crate::domain::series_change::REVERTS_WITHIN_DAYS;
 use candidates::{BlockView, LevelStep};
-pub use history::{ShiftHistory, level_blocks, shift_history};
+pub use history::level_blocks;
 pub use incidents::{IncidentSettings, LevelIncident, find_incidents};
 
 mod baseline;

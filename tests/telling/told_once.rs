@@ -301,3 +301,14 @@ fn what_waited_for_months_is_told_all_the_same() {
     assert_eq!(daemon.stop().0, 0);
     assert_eq!(subjects(&smtp), ["llmbench: groq:llama slower"]);
 }
+
+/// A mistake in the settings is no silence.
+#[test]
+fn recipients_that_cannot_be_used_are_said() {
+    let mut world = World::new(async || Backend::sqlite());
+    world.set("LLMBENCH_NOTIFY_TO", "ann@example.com");
+    let daemon = world.daemon();
+    until("it is said", || daemon.said().contains("nobody can be told of changes of series"));
+    assert!(daemon.said().contains("LLMBENCH_SMTP_URL"), "{}", daemon.said());
+    assert_eq!(daemon.stop().0, 0);
+}

@@ -16,7 +16,7 @@ pub struct ResultsChangesArgs {
     /// Open changes, and those that began since then: 24h, 7d, 2w, 2026-11-01 or RFC 3339
     #[arg(long, value_name = "TIME", conflicts_with = "all")]
     pub since: Option<String>,
-    /// Only changes that are open
+    /// Only changes that are open: not over, and begun less than 28 days ago
     #[arg(long, conflicts_with = "all")]
     pub open: bool,
     /// Changes of all time

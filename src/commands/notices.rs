@@ -53,15 +53,21 @@ impl DeliveryReport {
 /// # Errors
 /// Status 2 if none is configured, or a part of the configuration cannot be used.
 pub fn configured(context: &Context) -> Result<NotifyConfig, CommandError> {
+    if_configured(context)?.ok_or_else(|| {
+        CommandError::usage("there is nobody to tell: neither mail nor a webhook is configured").hint(format!(
+            "set {LLMBENCH_WEBHOOK_URL}, or {LLMBENCH_SMTP_URL} with sender and recipients, or [notify] in the \
+             configuration file; TROUBLESHOOTING.md, \"No mail came\""
+        ))
+    })
+}
+
+/// The configured destinations; `None` if there are none.
+///
+/// # Errors
+/// Status 2 if a part of the configuration cannot be used. The message repeats no secret.
+pub fn if_configured(context: &Context) -> Result<Option<NotifyConfig>, CommandError> {
     let notify = context.settings.notify().map_err(CommandError::usage)?;
-    if notify.destinations().is_empty() {
-        return Err(CommandError::usage("there is nobody to tell: neither mail nor a webhook is configured")
-            .hint(format!(
-                "set {LLMBENCH_WEBHOOK_URL}, or {LLMBENCH_SMTP_URL} with sender and recipients, or [notify] in the \
-                 configuration file; TROUBLESHOOTING.md, \"No mail came\""
-            )));
-    }
-    Ok(notify)
+    Ok((!notify.destinations().is_empty()).then_some(notify))
 }
 
 /// Sends every destination its unsent items, concurrently. `stop` gives up sendings under way; their items are kept.

@@ -3,7 +3,7 @@
 
 use super::ModelRef;
 use super::interval::Interval;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// What is compared with itself over time: a model as one runner measures it, with one profile, over one kind of connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,6 +106,9 @@ pub struct Acknowledgement {
     pub note: Option<String>,
 }
 
+/// Days within which a way back ends a change. After that the new level is the usual one, and what comes is another change.
+pub const REVERTS_WITHIN_DAYS: i64 = 28;
+
 /// A change as stores keep it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesChange {
@@ -123,4 +126,45 @@ pub struct SeriesChange {
     /// The cause in a sentence, with its figures.
     pub cause_line: String,
     pub acknowledged: Option<Acknowledgement>,
+}
+
+impl SeriesChange {
+    /// True while it may end: it has not, and its level is not yet the usual one.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.ended.is_none() && now - self.began.at < TimeDelta::days(REVERTS_WITHIN_DAYS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_lasts_is_open_for_four_weeks() {
+        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let began = EstimatedTime { at, earliest: at, latest: at };
+        let level =
+            ChangedLevel::Swap { fact: "f".to_owned(), before: "a".to_owned(), after: "b".to_owned() };
+        let series = MeasuredSeries {
+            model: ModelRef::new("groq", "m"),
+            runner: None,
+            profile: None,
+            connection: None,
+        };
+        let change = SeriesChange {
+            id: "1".to_owned(),
+            series,
+            level,
+            began,
+            noticed_at: at,
+            ended: None,
+            scope: ChangeScope::Model,
+            cause: ChangeCause::Unknown,
+            cause_line: String::new(),
+            acknowledged: None,
+        };
+        let open = |change: &SeriesChange, days: i64| change.is_open(at + TimeDelta::days(days));
+        assert_eq!((open(&change, 27), open(&change, 28)), (true, false));
+        assert!(!open(&SeriesChange { ended: Some(began), ..change }, 1));
+    }
 }

@@ -11,6 +11,7 @@ mod reach;
 #[cfg(test)]
 mod tests;
 
+use super::shift_changes::is_withdrawn;
 use crate::domain::change_evidence::ChangeEvidence;
 use crate::domain::series_change::{ChangeCause, ChangeScope, ChangedLevel, SeriesChange};
 use reach::Reach;
@@ -23,11 +24,16 @@ struct Attribution {
 }
 
 /// Sets scope, cause and cause line of each change. `changes` holds all that are open or ended lately, and not the new
-/// ones alone: a second model of a provider widens the scope of the first.
+/// ones alone: a second model of a provider widens the scope of the first. What was withdrawn stays as it is.
 pub fn attribute(changes: &mut [SeriesChange], evidence: &ChangeEvidence) {
-    let judged: Vec<Attribution> = changes.iter().map(|change| judge(change, changes, evidence)).collect();
-    for (change, Attribution { scope, cause, line }) in changes.iter_mut().zip(judged) {
-        (change.scope, change.cause, change.cause_line) = (scope, cause, line);
+    let judged: Vec<Option<Attribution>> = changes
+        .iter()
+        .map(|change| (!is_withdrawn(change)).then(|| judge(change, changes, evidence)))
+        .collect();
+    for (change, judged) in changes.iter_mut().zip(judged) {
+        if let Some(Attribution { scope, cause, line }) = judged {
+            (change.scope, change.cause, change.cause_line) = (scope, cause, line);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::domain::change_evidence::{DAYS_BEFORE, NeighbourReading, StoredFacts};
 use crate::domain::series_block::{BlockFacts, BlockNumbers, SLOTS_OF_DAY, SeriesBlock, slot_of};
-use crate::domain::series_change::{ChangedLevel, SeriesChange, WatchedFigure};
+use crate::domain::series_change::{ChangedLevel, REVERTS_WITHIN_DAYS, SeriesChange, WatchedFigure};
 use std::collections::BTreeMap;
 
 /// The slots before a change and after it, each without its last number.
@@ -14,10 +14,12 @@ pub struct ChangeWindows {
 }
 
 impl ChangeWindows {
-    /// The windows of a change if blocks reach to `end`, exclusive.
+    /// The windows of a change if blocks reach to `end`, exclusive. What came later than four weeks says nothing of it, and
+    /// would be more to read from day to day.
     pub fn of(change: &SeriesChange, end: i64) -> Self {
         let slot = |at: chrono::DateTime<chrono::Utc>| slot_of(at.timestamp_millis());
         let first = slot(change.began.earliest);
+        let end = end.min(slot(change.began.latest) + REVERTS_WITHIN_DAYS * SLOTS_OF_DAY);
         let end = change.ended.map_or(end, |ended| slot(ended.earliest).min(end));
         let since = match slot(change.began.latest) {
             since if since < end => since,
@@ -220,6 +222,8 @@ mod tests {
             ..change(100, 104, 106)
         };
         assert_eq!(ChangeWindows::of(&over, 130).after, (106, 118));
+        let lasting = ChangeWindows::of(&change(100, 104, 106), 3_000);
+        assert_eq!(lasting.after, (106, 106 + 28 * 8), "four weeks at most");
     }
 
     #[test]

@@ -12,8 +12,9 @@
 //! 4. The level then starts anew there. Where a later alarm leads back to the level before, the change has ended.
 
 use crate::domain::interval::Interval;
+use crate::domain::series_change::REVERTS_WITHIN_DAYS;
 use candidates::{BlockView, LevelStep};
-pub use history::{ShiftHistory, level_blocks, shift_history};
+pub use history::level_blocks;
 pub use incidents::{IncidentSettings, LevelIncident, find_incidents};
 
 mod baseline;
@@ -28,9 +29,6 @@ pub const HISTORY_DAYS: i64 = 120;
 const SLOTS: i64 = 8;
 
 const SLOT_MILLISECONDS: i64 = 3 * 3_600_000;
-
-/// Days within which a way back ends a change. After that the new level is the usual one.
-const REVERTS_WITHIN: i64 = 28;
 
 /// What may be left of a change that has ended; more of it, where the level of today may be that before the change.
 const REVERTED: f64 = 1.0 / 3.0;
@@ -176,7 +174,7 @@ fn reverted(step: &LevelStep, shifts: &[LevelShift]) -> Option<usize> {
         let left = (step.ln_after - shift.ln_before).abs() / effect.abs();
         let by_chance = left <= REVERTED_BY_CHANCE && left * effect.abs() <= 2.0 * step.error_after;
         let opposite = (step.ln_after - step.ln_before) * effect < 0.0;
-        let soon = step.began.slot - shift.began.slot <= REVERTS_WITHIN * SLOTS;
+        let soon = step.began.slot - shift.began.slot <= REVERTS_WITHIN_DAYS * SLOTS;
         shift.ended.is_none() && soon && opposite && (left <= REVERTED || by_chance)
     };
     shifts.iter().rposition(takes_back)

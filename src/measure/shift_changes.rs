@@ -143,6 +143,12 @@ impl<'a> LookedFigure<'a> {
     }
 }
 
+/// True for a change that a later look took back: it says nothing of any other. One that was found again after that is
+/// none, whatever its sentence still says.
+pub fn is_withdrawn(change: &SeriesChange) -> bool {
+    change.cause_line == WITHDRAWN && change.ended == Some(change.began)
+}
+
 /// The slot whose end made a change certain.
 fn alarm_slot(change: &SeriesChange) -> i64 {
     slot_of(change.noticed_at.timestamp_millis()) - 1
@@ -268,6 +274,8 @@ mod tests {
             (1, WITHDRAWN, Some(gone[0].began))
         );
         assert_eq!(merged(&[], &gone), [], "once");
+        let again = merged(&[shift(420, 400, 0.2, None)], &gone);
+        assert_eq!((is_withdrawn(&gone[0]), is_withdrawn(&again[0]), again[0].ended), (true, false, None));
         assert_eq!(looked(&series(), 500, &first).merge(&[], &first), []);
     }
 }

@@ -8,6 +8,7 @@ use crate::support::smtp::Smtp;
 use chrono::{SubsecRound, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::interval::Interval;
+use llmbench::domain::notice::{ChangeNotice, NoticeItem};
 use llmbench::domain::series_change::{
     Acknowledgement, ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
     WatchedFigure,
@@ -89,6 +90,14 @@ impl World {
         self.runtime.block_on(async { self.backend.open(&[]).await.keep_changes(changes).await.unwrap() });
     }
 
+    /// Notes what a destination has not taken.
+    fn waits(&self, place: &str, item: &NoticeItem) {
+        let items = std::slice::from_ref(item);
+        self.runtime.block_on(async {
+            self.backend.open(&[]).await.note_items(place, items, Utc::now().trunc_subsecs(3)).await.unwrap();
+        });
+    }
+
     fn acknowledge(&self, id: &str) {
         let seen =
             Acknowledgement { at: Utc::now(), who: "ann".to_owned(), note: Some("asked them".to_owned()) };
@@ -163,8 +172,8 @@ fn story(mut world: World) {
     let provider = |id: &str, model: &str| change(id, model, ChangeScope::Provider);
     let mut changes = vec![provider("a1", "llama"), provider("a2", "kimi"), provider("a3", "qwen")];
     changes.push(change("b1", "llama", ChangeScope::Path));
-    changes.push(SeriesChange { noticed_at: Utc::now() - TimeDelta::days(30), ..provider("old", "gemma") });
-    changes[4].began = ago(32 * 24);
+    changes.push(SeriesChange { noticed_at: Utc::now() - TimeDelta::days(12), ..provider("old", "gemma") });
+    changes[4].began = ago(14 * 24);
     world.keep(&changes);
 
     let daemon = world.daemon();
@@ -272,4 +281,35 @@ fn an_acknowledged_change_is_told_no_more_and_its_end_is() {
     until("the end was told", || smtp.messages().len() > 1);
     assert_eq!(daemon.stop().0, 0);
     assert_eq!(subjects(&smtp), ["llmbench: groq:kimi slower", "llmbench: 1 over"]);
+}
+
+/// A destination that was away for months gets what waited for it, though such changes are read no more.
+#[test]
+fn what_waited_for_months_is_told_all_the_same() {
+    let smtp = Smtp::start(&[]);
+    let mut world = World::new(async || Backend::sqlite());
+    world.mails(smtp.address());
+    let old = SeriesChange {
+        began: ago(100 * 24),
+        noticed_at: Utc::now().trunc_subsecs(3) - TimeDelta::days(98),
+        ended: Some(ago(80 * 24)),
+        ..change("a1", "llama", ChangeScope::Model)
+    };
+    world.keep(std::slice::from_ref(&old));
+    world.waits("changes:mail:ann@example.com", &NoticeItem::Change(ChangeNotice::began(&old)));
+    let daemon = world.daemon();
+    until("mail came", || !smtp.messages().is_empty());
+    assert_eq!(daemon.stop().0, 0);
+    assert_eq!(subjects(&smtp), ["llmbench: groq:llama slower"]);
+}
+
+/// A mistake in the settings is no silence.
+#[test]
+fn recipients_that_cannot_be_used_are_said() {
+    let mut world = World::new(async || Backend::sqlite());
+    world.set("LLMBENCH_NOTIFY_TO", "ann@example.com");
+    let daemon = world.daemon();
+    until("it is said", || daemon.said().contains("nobody can be told of changes of series"));
+    assert!(daemon.said().contains("LLMBENCH_SMTP_URL"), "{}", daemon.said());
+    assert_eq!(daemon.stop().0, 0);
 }

@@ -6,6 +6,7 @@ use crate::commands::context::Context;
 use crate::commands::notices::{self, DeliveryReport, NoticeBatch};
 use crate::domain::notice::{ChangeNotice, NoticeItem, NoticeTopic, ToldChange};
 use crate::domain::series_change::SeriesChange;
+use crate::notify::NotifyConfig;
 use crate::output::change_letter;
 use crate::storage::notices::{NoticeHold, SendOutcome};
 use crate::storage::series_changes::ChangeFilter;
@@ -26,6 +27,10 @@ const LOOK_TICKS: u32 = 30;
 
 /// Greatest age of news. What a store that is filled in finds in its past is shown by `results changes`, and not told.
 const NEWS: TimeDelta = TimeDelta::days(7);
+
+/// Days after an end in which it may become certain: what the detector looks back at, and the age of its baseline. Stores
+/// do not keep when it did, so an end is news for as much longer; its fingerprint keeps it from being told twice.
+const END_CERTAIN: TimeDelta = TimeDelta::days(18);
 
 /// Changes that began earlier and are over are not read: their end is no news, or nearly so.
 const READ: TimeDelta = TimeDelta::days(60);
@@ -76,7 +81,7 @@ impl ChangeTeller {
         let now = Utc::now();
         let filter = ChangeFilter { since: Some(now - READ), ..ChangeFilter::default() };
         let changes = store.series_changes(&filter).await?;
-        let open = changes.iter().filter(|change| change.ended.is_none()).cloned().collect();
+        let open = changes.iter().filter(|change| change.is_open(now)).cloned().collect();
         (self.open)(open);
         let (news, all) = (news(&changes, now), for_the_log(&changes, now));
         if !gathering.is_due(&all, Instant::now()) {
@@ -102,16 +107,34 @@ impl ChangeTeller {
         if claimed.is_empty() {
             return Ok(());
         }
+        let mut changes = changes.to_vec();
+        add_missing(&**store, &claimed, &mut changes).await?;
         let notices: Vec<&ChangeNotice> = claimed.iter().filter_map(NoticeItem::change).collect();
-        for told in change_letter::told(&notices, changes) {
+        for told in change_letter::told(&notices, &changes) {
             (self.log)(told);
         }
         store.settle_notices(&place, &hold.id, now, &SendOutcome::Taken).await
     }
 
     /// Sends news to the configured destinations; true if nothing is left to send.
-    async fn tell(&self, store: &Arc<dyn Store>, news: Vec<NoticeItem>, changes: Vec<SeriesChange>) -> bool {
-        let Ok(notify) = notices::configured(&self.context) else { return true };
+    async fn tell(
+        &self,
+        store: &Arc<dyn Store>,
+        news: Vec<NoticeItem>,
+        mut changes: Vec<SeriesChange>,
+    ) -> bool {
+        let notify = match notices::if_configured(&self.context) {
+            Ok(Some(notify)) => notify,
+            Ok(None) => return true,
+            Err(error) => {
+                warn!(error = error.message, "nobody can be told of changes of series");
+                return false;
+            }
+        };
+        if let Err(error) = add_waiting(&**store, &notify, &mut changes).await {
+            warn!("changes of series could not be told: {error}");
+            return false;
+        }
         let batch = batch(news, changes);
         let told = match notices::tell(&notify, batch, &self.context, store, &self.stop).await {
             Ok(told) => told,
@@ -132,6 +155,39 @@ impl ChangeTeller {
     }
 }
 
+/// Adds the changes of notices that wait for a destination which did not take them: these may wait for longer than changes
+/// are read.
+async fn add_waiting(
+    store: &dyn Store,
+    notify: &NotifyConfig,
+    changes: &mut Vec<SeriesChange>,
+) -> Result<(), StoreError> {
+    for destination in notify.destinations() {
+        let place = NoticeTopic::Changes.place(&destination.name());
+        let noted = store.notices(&place).await?;
+        let waiting: Vec<NoticeItem> =
+            noted.into_iter().filter(|notice| notice.sent_at.is_none()).map(|notice| notice.item).collect();
+        add_missing(store, &waiting, changes).await?;
+    }
+    Ok(())
+}
+
+/// Adds the changes of these notices that are not among `changes`, as far as they are still stored.
+async fn add_missing(
+    store: &dyn Store,
+    items: &[NoticeItem],
+    changes: &mut Vec<SeriesChange>,
+) -> Result<(), StoreError> {
+    let named = items.iter().filter_map(NoticeItem::change).map(|notice| &notice.change_id);
+    let missing: BTreeSet<String> =
+        named.filter(|id| !changes.iter().any(|change| change.id == **id)).cloned().collect();
+    for id in missing {
+        let found = store.series_change(&id).await?;
+        changes.extend(found);
+    }
+    Ok(())
+}
+
 /// The notices with the words for them: of each change what is known now.
 pub fn batch(items: Vec<NoticeItem>, changes: Vec<SeriesChange>) -> NoticeBatch {
     let letter = Arc::new(move |items: &[NoticeItem]| {
@@ -145,7 +201,7 @@ pub fn batch(items: Vec<NoticeItem>, changes: Vec<SeriesChange>) -> NoticeBatch 
 
 /// What is to be told: beginnings of changes that are open and that nobody has acknowledged, and ends.
 pub fn news(changes: &[SeriesChange], now: DateTime<Utc>) -> Vec<NoticeItem> {
-    let fresh = changes.iter().filter(|change| change.ended.is_some() || is_fresh(change.noticed_at, now));
+    let fresh = changes.iter().filter(|change| change.ended.is_some() || now - change.noticed_at <= NEWS);
     fresh.filter_map(|change| notice(change, now)).map(NoticeItem::Change).collect()
 }
 
@@ -154,13 +210,9 @@ fn for_the_log(changes: &[SeriesChange], now: DateTime<Utc>) -> Vec<NoticeItem> 
     changes.iter().filter_map(|change| notice(change, now)).map(NoticeItem::Change).collect()
 }
 
-fn is_fresh(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    now - at <= NEWS
-}
-
 fn notice(change: &SeriesChange, now: DateTime<Utc>) -> Option<ChangeNotice> {
     match &change.ended {
-        Some(ended) if is_fresh(ended.latest, now) => ChangeNotice::ended(change),
+        Some(ended) if now - ended.latest <= NEWS + END_CERTAIN => ChangeNotice::ended(change),
         None if change.acknowledged.is_none() => Some(ChangeNotice::began(change)),
         _ => None,
     }
@@ -256,7 +308,9 @@ mod tests {
             Some(EstimatedTime { at, earliest: at, latest: at })
         };
         assert_eq!(told(&SeriesChange { ended: over(2), ..old.clone() }), [ChangeMoment::Ended]);
-        assert_eq!(told(&SeriesChange { ended: over(9), ..old.clone() }), []);
+        let late = SeriesChange { ended: over(24), ..old.clone() };
+        assert_eq!(told(&late), [ChangeMoment::Ended], "it may have become certain this week");
+        assert_eq!(told(&SeriesChange { ended: over(26), ..old.clone() }), []);
         assert_eq!(told(&SeriesChange { ended: over(1), ..young.clone() }), [ChangeMoment::Ended]);
         let seen = Some(Acknowledgement { at: now(), who: "ann".to_owned(), note: None });
         assert_eq!(told(&SeriesChange { acknowledged: seen.clone(), ..young.clone() }), []);

@@ -157,7 +157,14 @@ async fn one(context: &Arc<Context>, store: &Arc<dyn Store>, host: Host) -> bool
 
 /// Sends news to the configured destinations; true if nothing is left to send.
 async fn tell(context: &Context, store: &Arc<dyn Store>, stop: &CancellationToken) -> bool {
-    let Ok(notify) = notices::configured(context) else { return true };
+    let notify = match notices::if_configured(context) {
+        Ok(Some(notify)) => notify,
+        Ok(None) => return true,
+        Err(error) => {
+            warn!(error = error.message, "nobody can be told what is new in lists");
+            return false;
+        }
+    };
     let told = async {
         let known = StoredListings::load(&**store, &[]).await?;
         let found = diff(&DiffInput {

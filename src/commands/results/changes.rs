@@ -59,7 +59,8 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
     let scope = scope(&args.of, window)?;
     let store = context.open_store().await?;
     unknown_names::provider(&scope, context, &*store).await?;
-    let now = Utc::now();
+    // The store's, as in daemons: the looks of both go on where the other ended.
+    let now = store.server_time().await.map_err(failed)?;
     up_to_date(args, context, &*store, now).await?;
     let wanted = ChangeFilter {
         provider: scope.provider.clone(),
@@ -67,7 +68,8 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
         since: scope.window.from,
         open: args.open,
     };
-    let found = store.series_changes(&wanted).await.map_err(failed)?;
+    let mut found = store.series_changes(&wanted).await.map_err(failed)?;
+    found.retain(|change| !args.open || change.is_open(now));
     let series = store.measured_series().await.map_err(failed)?;
     let is_watched = series.iter().any(|one| one.sampled_blocks > 0 && fits(one, &scope));
     let list = ChangeList {
@@ -170,7 +172,7 @@ const SILENT_DAYS: i64 = 3;
 
 async fn explain(id: &str, args: &ResultsChangesArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
-    let now = Utc::now();
+    let now = store.server_time().await.map_err(failed)?;
     up_to_date(args, context, &*store, now).await?;
     let Some(change) = store.series_change(id).await.map_err(failed)? else {
         return Err(unknown(id, &*store).await?);

@@ -92,7 +92,7 @@ impl<'a> StatusReader<'a> {
         worst_first(&mut problems);
         let store = self.store.as_ref().map(|store| store.describe());
         let ranking = if fleet.is_some() { self.ranking().await } else { None };
-        let open_changes = if fleet.is_some() { self.open_changes().await } else { None };
+        let open_changes = if fleet.is_some() { self.open_changes(now).await } else { None };
         let calibrations = Some(calibrations);
         let report = StatusReport {
             as_of: now,
@@ -150,9 +150,11 @@ impl<'a> StatusReader<'a> {
     }
 
     /// The changes of series that are open; `None` if they cannot be read, as in a store of an older version.
-    async fn open_changes(&self) -> Option<Vec<SeriesChange>> {
-        let open = ChangeFilter { open: true, ..ChangeFilter::default() };
-        self.store.as_ref()?.series_changes(&open).await.ok()
+    async fn open_changes(&self, now: DateTime<Utc>) -> Option<Vec<SeriesChange>> {
+        let lasting = ChangeFilter { open: true, ..ChangeFilter::default() };
+        let mut changes = self.store.as_ref()?.series_changes(&lasting).await.ok()?;
+        changes.retain(|change| change.is_open(now));
+        Some(changes)
     }
 
     /// The newest calibrations: of this host from its state directory, else from the store, if that answered with its

@@ -4,6 +4,7 @@ use super::facts::{FactsBeside, MovedFact, beside};
 use super::reach::{Reach, runner_name, same_movement};
 use crate::domain::change_evidence::ChangeSurroundings;
 use crate::domain::series_change::{ChangeCause, ChangeScope, ChangedLevel, SeriesChange};
+use crate::measure::shift_changes::is_withdrawn;
 use std::collections::BTreeSet;
 
 /// Facts that a sentence holds besides the first: a change of everything is no list.
@@ -189,5 +190,8 @@ fn moved_beside(swap: &SeriesChange, other: &SeriesChange) -> bool {
     let is_figure = matches!(other.level, ChangedLevel::Figure { .. });
     // Only the times count: what moved is of another kind.
     let dated = SeriesChange { level: swap.level.clone(), ..other.clone() };
-    is_figure && other.series.model == swap.series.model && same_movement(swap, &dated)
+    is_figure
+        && !is_withdrawn(other)
+        && other.series.model == swap.series.model
+        && same_movement(swap, &dated)
 }

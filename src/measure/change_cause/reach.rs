@@ -3,6 +3,7 @@
 
 use crate::domain::change_evidence::{ChangeSurroundings, NeighbourReading, SeriesNeighbour};
 use crate::domain::series_change::{ChangeScope, ChangedLevel, MeasuredSeries, SeriesChange, WatchedFigure};
+use crate::measure::shift_changes::is_withdrawn;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -94,7 +95,8 @@ impl Reach {
         };
         let alarmed: BTreeSet<&MeasuredSeries> = changes
             .iter()
-            .filter(|other| other.series != change.series && same_movement(change, other))
+            .filter(|other| other.series != change.series && !is_withdrawn(other))
+            .filter(|other| same_movement(change, other))
             .map(|other| &other.series)
             .filter(|series| is_counted(series))
             .collect();

@@ -9,6 +9,7 @@ use crate::domain::interval::Interval;
 use crate::domain::series_change::{
     ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange, WatchedFigure,
 };
+use crate::measure::shift_changes::WITHDRAWN;
 use chrono::{DateTime, TimeDelta, Utc};
 
 fn at(hours: i64) -> DateTime<Utc> {
@@ -367,4 +368,19 @@ fn a_rate_is_judged_in_the_time_of_an_answer() {
     };
     assert_eq!((scope(&faster), scope(&slower)), (ChangeScope::Path, ChangeScope::Model));
     assert_eq!(change.series.model, ModelRef::new("groq", "m"));
+}
+
+#[test]
+fn what_was_withdrawn_keeps_its_sentence_and_is_no_witness() {
+    let other = slower("2", "a", "groq:n", 1);
+    let withdrawn =
+        SeriesChange { ended: Some(other.began), cause_line: WITHDRAWN.to_owned(), ..other.clone() };
+    let scopes = |other: SeriesChange| {
+        let changes = [slower("1", "a", "groq:m", 0), other];
+        judged(&changes, vec![around("1", usual(), &[]), around("2", usual(), &[])])
+    };
+    assert_eq!(scopes(other)[0].0, ChangeScope::Provider);
+    let judged = scopes(withdrawn);
+    assert_eq!(judged[0].0, ChangeScope::Model);
+    assert_eq!(judged[1], (ChangeScope::Model, ChangeCause::Unknown, WITHDRAWN.to_owned()));
 }

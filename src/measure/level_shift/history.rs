@@ -1,6 +1,6 @@
 //! The blocks of a series: made of samples, those that count, and the days that they reach over.
 
-use super::{HISTORY_DAYS, LevelBlock, LevelShift, SLOTS};
+use super::{LevelBlock, LevelShift, SLOTS};
 use crate::measure::block_comparison::slot;
 use crate::measure::stats::percentile;
 
@@ -12,32 +12,6 @@ const LARGEST_LOG: f64 = 750.0;
 
 /// Days with blocks that a series needs before it is watched: 14 that say how much days scatter, and 3 to look at.
 pub const LEAST_DAYS: usize = 17;
-
-/// How far a series is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShiftHistory {
-    /// Days with blocks within [`HISTORY_DAYS`] of the newest one.
-    pub days: usize,
-    /// Days that it takes.
-    pub needed: usize,
-}
-
-impl ShiftHistory {
-    /// True if nothing can be found yet: a standard deviation of fewer than 14 days is hardly one.
-    pub fn is_young(self) -> bool {
-        self.days < self.needed
-    }
-}
-
-/// How far a series with these blocks is.
-pub fn shift_history(blocks: &[LevelBlock]) -> ShiftHistory {
-    let counted = counted(blocks);
-    let newest = counted.last().map_or(0, |block| day(block.slot));
-    let recent = counted.iter().map(|block| day(block.slot)).filter(|day| *day > newest - HISTORY_DAYS);
-    let mut days: Vec<i64> = recent.collect();
-    days.dedup();
-    ShiftHistory { days: days.len(), needed: LEAST_DAYS }
-}
 
 /// Blocks of samples in ascending order of time: moment in milliseconds since 1970, value. Values that have no logarithm are
 /// left out.

@@ -10,7 +10,7 @@ pub(super) mod sqlite;
 pub use day_columns::DayColumns;
 
 use crate::domain::digest::sha256_hex;
-use crate::domain::series_block::{BlockOfSeries, SLOTS_OF_DAY, SeriesBlock, day_of_slot, slot_end, slot_of};
+use crate::domain::series_block::{BlockOfSeries, SLOTS_OF_DAY, SeriesBlock, day_of_slot, slot_of};
 use crate::domain::series_change::MeasuredSeries;
 use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
@@ -144,11 +144,6 @@ pub fn first_unfinished(now: DateTime<Utc>) -> i64 {
     slot_of((now - SLACK).timestamp_millis())
 }
 
-/// The moment at which the slot is finished that is under way, or on its way, now.
-pub fn next_finish(now: DateTime<Utc>) -> DateTime<Utc> {
-    slot_end(first_unfinished(now)) + SLACK
-}
-
 /// A day of a series that is to be written.
 struct DayWrite<'a> {
     key: &'a str,
@@ -213,7 +208,5 @@ mod tests {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let (early, late) = (at("2026-11-24T15:09:59Z"), at("2026-11-24T15:10:00Z"));
         assert_eq!(first_unfinished(early) + 1, first_unfinished(late));
-        assert_eq!(next_finish(early), late);
-        assert_eq!(next_finish(late), at("2026-11-24T18:10:00Z"));
     }
 }

@@ -20,9 +20,9 @@ pub struct ChangeFilter {
     pub provider: Option<String>,
     /// The model's id, without or with its pinned endpoint.
     pub model: Option<String>,
-    /// Changes that began since then, or are open.
+    /// Changes that began since then, or have not ended.
     pub since: Option<DateTime<Utc>>,
-    /// Only changes that have not ended.
+    /// Only changes that have not ended; those that last are among them: [`SeriesChange::is_open`].
     pub open: bool,
 }
 

@@ -33,6 +33,7 @@ pub mod shift_changes;
 pub mod stats;
 pub mod student_t;
 pub mod swap;
+pub mod swap_changes;
 #[cfg(test)]
 pub mod synthetic_series;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::domain::series_change::{
 use chrono::{DateTime, Utc};
 
 /// Digits of a change's id.
-const ID_DIGITS: usize = 10;
+pub(super) const ID_DIGITS: usize = 10;
 
 /// What a later look says of a change that it does not find again.
 pub const WITHDRAWN: &str = "rows that arrived later do not bear it out";
@@ -150,7 +150,7 @@ pub fn is_withdrawn(change: &SeriesChange) -> bool {
 }
 
 /// The slot whose end made a change certain.
-fn alarm_slot(change: &SeriesChange) -> i64 {
+pub(super) fn alarm_slot(change: &SeriesChange) -> i64 {
     slot_of(change.noticed_at.timestamp_millis()) - 1
 }
 

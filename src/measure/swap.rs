@@ -24,6 +24,9 @@ use value_window::ValueWindow;
 const RAMP: i64 = 7 * BLOCKS_A_DAY;
 /// The baseline before it, in blocks.
 const BASELINE: i64 = 28 * BLOCKS_A_DAY;
+/// Slots after the beginning of a history from which a search of it finds the same as a search of a longer one: the
+/// baseline is whole, and so is the month before whose swaps say whether the fact changes by itself.
+pub const SETTLES: i64 = RAMP + 2 * BASELINE;
 /// The shortest baseline, in blocks.
 const SHORTEST_BASELINE: i64 = 7 * BLOCKS_A_DAY;
 /// The fewest rows of a baseline whose rows come once a day.

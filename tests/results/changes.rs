@@ -237,6 +237,60 @@ async fn late_rows_are_derived_again_and_nothing_else() {
     }
 }
 
+/// Two months of a model whose rows name the one id and then the other, and of one whose fingerprint rotates.
+async fn fill_facts(world: &World, now: DateTime<Utc>, days: (f64, f64), new: (f64, f64)) {
+    for model in ["groq:swapped", "groq:rotating"] {
+        let steady = Behaviour { model, factor: 1.0, from: 0.0, to: 0.0 };
+        let mut rows = history(now, &steady, days);
+        for (number, row) in rows.iter_mut().enumerate() {
+            let at = row["run_ts"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+            let ago = (now - at).num_minutes() as f64 / 1440.0;
+            let is_new = model == "groq:swapped" && new.0 >= ago && ago > new.1;
+            row["response_model"] = json!(if is_new { "m-2026-11" } else { "m-2026-05" });
+            let turn = (number as f64 * 0.618_033_988_75).fract() * 3.0;
+            row["system_fingerprint"] = match model {
+                "groq:rotating" => json!(format!("fp_{}", turn.floor())),
+                _ => json!("fp_0"),
+            };
+        }
+        fill(&world.backend, &rows, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_names_another_id_is_found_and_a_rotating_fingerprint_is_not() {
+    for world in worlds().await {
+        let now = Utc::now();
+        fill_facts(&world, now, (58.0, 2.0), (8.0, 0.0)).await;
+        let swaps = |found: &Value| -> Vec<Value> {
+            let all = found["changes"].as_array().unwrap().iter();
+            all.filter(|change| change["kind"] == "swap").cloned().collect()
+        };
+        let found = swaps(&document(&world, &[]));
+        assert_eq!(found.len(), 1, "{found:?}");
+        let one = &found[0];
+        let words = ["model", "fact", "before", "after"].map(|name| one[name].as_str().unwrap());
+        assert_eq!(words, ["swapped", "response_model", "m-2026-05", "m-2026-11"]);
+        assert_eq!((&one["cause"], &one["ended"]), (&json!("model_swapped"), &Value::Null));
+        let moment = |of: &Value, name: &str| of[name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+        let (began, block) = (now - TimeDelta::days(8), TimeDelta::hours(3));
+        assert!((moment(&one["began"], "at") - began).abs() <= block, "{one}");
+        assert!(
+            moment(&one["began"], "earliest") <= began && began <= moment(&one["began"], "latest") + block
+        );
+        assert!(moment(one, "noticed_at") < began + TimeDelta::days(1), "{one}");
+        assert_eq!(swaps(&document(&world, &[])), found, "once");
+        let shown = text(&ask(&world, &["--explain", one["id"].as_str().unwrap()]));
+        assert!(shown.contains("response_model was m-2026-05 and became m-2026-11"), "{shown}");
+
+        // The rows of the last two days arrive, and name the old id again.
+        fill_facts(&world, now, (2.0, 0.0), (0.0, 0.0)).await;
+        let over = swaps(&document(&world, &[]));
+        assert_eq!((over.len(), &over[0]["id"]), (1, &one["id"]), "{over:?}");
+        assert!((moment(&over[0]["ended"], "at") - (now - TimeDelta::days(2))).abs() <= block, "{over:?}");
+    }
+}
+
 async fn forget_blocks(backend: &Backend) {
     match backend {
         Backend::Sqlite(_) => {

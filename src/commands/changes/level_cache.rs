@@ -1,9 +1,12 @@
-//! Levels of series in memory, so that a look after a block reads that block and not months: ten kilobytes a series.
+//! Levels and facts of series in memory, so that a look after a block reads that block and not months: ten to sixteen
+//! kilobytes a series.
 //! Whoever looks once keeps none.
 
+use super::fact_cache::SeriesFacts;
 use crate::domain::series_block::{BlockFigure, SLOTS_OF_DAY};
 use crate::domain::series_change::WatchedFigure;
 use crate::measure::level_shift::LevelBlock;
+use crate::measure::swap::WATCHED_FACTS;
 use crate::storage::series_blocks::{HISTORY_DAYS, SeriesDay, StoredSeries};
 use std::collections::HashMap;
 
@@ -54,12 +57,13 @@ impl FigureLevels {
     }
 }
 
-/// The levels of a series.
+/// The levels and the facts of a series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeriesLevels {
     /// The slots before this one are known.
     through: i64,
     figures: [FigureLevels; WatchedFigure::ALL.len()],
+    facts: SeriesFacts,
 }
 
 impl SeriesLevels {
@@ -75,8 +79,17 @@ impl SeriesLevels {
                 let new = day.columns.levels(day.day, figure).filter(|(slot, _)| from <= *slot && *slot < to);
                 new.for_each(|(slot, level)| levels.push(slot, level));
             }
+            for (slot, rows, facts) in day.columns.facts(day.day, WATCHED_FACTS) {
+                if from <= slot && slot < to {
+                    self.facts.push(slot, rows, &facts, (KEPT, SPARE));
+                }
+            }
         }
         self.through = to;
+    }
+
+    pub fn facts(&self) -> &SeriesFacts {
+        &self.facts
     }
 
     /// The blocks of a figure in order of time.

@@ -1,5 +1,5 @@
-//! The look for changes: series whose blocks became others since the last look, their figures through the detector, and
-//! what it found joined to what is stored. Blocks must be up to date.
+//! The look for changes: series whose blocks became others since the last look, their figures and facts through the
+//! detectors, and what these found joined to what is stored. Blocks must be up to date.
 
 use super::evidence;
 use super::level_cache::{LevelCache, SeriesLevels};
@@ -8,6 +8,8 @@ use crate::domain::series_change::{SeriesChange, WatchedFigure};
 use crate::measure::change_cause::attribute;
 use crate::measure::level_shift::{ShiftSettings, find_shifts_since};
 use crate::measure::shift_changes::LookedFigure;
+use crate::measure::swap::{SwapRule, find_swaps};
+use crate::measure::swap_changes::{LookedFact, settled_from};
 use crate::storage::series_blocks::{HISTORY_DAYS, SeriesDay, StoredSeries, first_unfinished};
 use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreError};
@@ -136,7 +138,7 @@ async fn look_at(
             let first = from(&levels);
             let mut levels = levels.unwrap_or_default();
             levels.add(by_key.remove(one.key.as_str()).unwrap_or_default().into_iter(), first, to);
-            found.extend(shifted(&one, &levels, &of_these, to));
+            found.extend(changed(&one, &levels, &of_these, to));
             kept.push((one.key, levels));
         }
         LookedSeries { found, levels: kept }
@@ -144,8 +146,8 @@ async fn look_at(
     Ok(tokio::task::spawn_blocking(work))
 }
 
-/// What the detector says of a series, joined to what is stored of it.
-fn shifted(one: &StoredSeries, levels: &SeriesLevels, stored: &[SeriesChange], to: i64) -> Vec<SeriesChange> {
+/// What the detectors say of a series, joined to what is stored of it.
+fn changed(one: &StoredSeries, levels: &SeriesLevels, stored: &[SeriesChange], to: i64) -> Vec<SeriesChange> {
     let settings = ShiftSettings::default();
     let mine: Vec<SeriesChange> =
         stored.iter().filter(|change| change.series == one.series).cloned().collect();
@@ -157,7 +159,19 @@ fn shifted(one: &StoredSeries, levels: &SeriesLevels, stored: &[SeriesChange], t
         let shifts = find_shifts_since(&blocks, &looked.known(&mine), looked.from, &settings);
         found.extend(looked.merge(&shifts, &mine));
     }
+    found.extend(swapped(one, levels, &mine, to));
     found
+}
+
+/// The swaps of the facts that blocks hold.
+fn swapped(one: &StoredSeries, levels: &SeriesLevels, mine: &[SeriesChange], to: i64) -> Vec<SeriesChange> {
+    let facts = levels.facts();
+    let from = settled_from(one.changed_from.unwrap_or(to), facts.first(), one.first_slot);
+    let merged = facts.blocks().flat_map(|(fact, blocks)| {
+        let looked = LookedFact { key: &one.key, series: &one.series, fact, from };
+        looked.merge(&find_swaps(&blocks, SwapRule::EVERY_ROW), mine)
+    });
+    merged.collect()
 }
 
 /// The found changes with scope and cause, and those stored ones beside them whose scope or cause became another: a

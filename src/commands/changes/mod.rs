@@ -2,6 +2,7 @@
 //! blocks are brought up to date from rows, then the series whose blocks changed are looked at.
 
 pub mod evidence;
+mod fact_cache;
 pub mod level_cache;
 mod look;
 pub mod teller;

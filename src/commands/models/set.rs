@@ -89,10 +89,7 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         if let Some(listed) = &listed {
             wanted.quantization = listed_quantization(&entry.model, wanted.endpoint.as_deref(), listed);
         }
-        let mut set = fields(entry, &wanted).map_err(|why| {
-            CommandError::usage(format!("{}: {why}", entry.model))
-                .hint(format!("llmbench models show '{}' lists its endpoints", entry.model))
-        })?;
+        let mut set = fields(entry, &wanted).map_err(|why| unsettable(entry, &why))?;
         if let Some(key) = &args.canonical
             && !has_key(&entry.model, key, store.as_ref()).await?
         {
@@ -107,6 +104,11 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     }
     let intent = PlannedBatch { action: "set", why: args.reason.clone(), undoes: None, changes };
     ask_and_do(&session, intent, selection.must_ask).await
+}
+
+fn unsettable(entry: &CatalogEntry, why: &str) -> CommandError {
+    CommandError::usage(format!("{}: {why}", entry.model))
+        .hint(format!("llmbench models show '{}' lists its endpoints", entry.model))
 }
 
 /// Tells of a model whose entry would not change.

@@ -78,7 +78,7 @@ struct LengthStep {
 /// The clearest step that is certain with the last of these days.
 fn step(days: &[LengthDay]) -> Option<LengthStep> {
     let (most, least) = (*AFTER.end(), *AFTER.start());
-    let from = days.len().checked_sub(most).unwrap_or_default().max(*BASELINE.start());
+    let from = days.len().saturating_sub(most).max(*BASELINE.start());
     let candidates = from..=days.len().checked_sub(least)?;
     let steps = candidates.filter_map(|place| {
         let (before, after) = days.split_at(place);

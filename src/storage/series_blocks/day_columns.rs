@@ -6,6 +6,7 @@ use crate::domain::series_block::{BlockFacts, BlockFigure, BlockNumbers, SLOTS_O
 use crate::domain::series_change::WatchedFigure;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -234,6 +235,31 @@ impl DayColumns {
             .filter_map(move |place| Some((slot(day, place), self.figure(figure, place)?)))
     }
 
+    /// Slot, answered requests and these facts of each block, by the names of rows' fields, in order of time.
+    pub fn facts<'a, const FACTS: usize>(
+        &'a self,
+        day: i64,
+        names: [&'a str; FACTS],
+    ) -> impl Iterator<Item = (i64, u32, [Option<Cow<'a, str>>; FACTS])> {
+        (0..PLACES).filter(|place| self.has(*place)).map(move |place| {
+            let attempts = cell(&self.attempts, place).unwrap_or(0);
+            let answered = attempts.saturating_sub(cell(&self.failures, place).unwrap_or(0));
+            (slot(day, place), answered, names.map(|name| self.fact(name, place)))
+        })
+    }
+
+    fn fact(&self, name: &str, place: usize) -> Option<Cow<'_, str>> {
+        let texts = match name {
+            "finish_reason" => &self.finish_reason,
+            "response_model" => &self.response_model,
+            "system_fingerprint" => &self.system_fingerprint,
+            "quantization" => &self.quantization,
+            "input_tokens" => return cell(&self.input_tokens, place).map(|count| count.to_string().into()),
+            _ => &None,
+        };
+        Some(Cow::Borrowed(texts.as_ref()?.at(place)?))
+    }
+
     /// The number of blocks with a sample of any figure.
     pub fn sampled(&self) -> i64 {
         let any =
@@ -359,6 +385,9 @@ mod tests {
             changed.levels(day, WatchedFigure::Ttft).map(|(_, level)| level.median).collect();
         assert_eq!((levels.len(), levels[2]), (8, 9.0));
         assert_eq!(changed.levels(day, WatchedFigure::TokensPerSecond).count(), 0);
+        let facts: Vec<_> = changed.facts(day, ["response_model", "input_tokens", "quantization"]).collect();
+        assert_eq!((facts.len(), facts[2].0, facts[2].1), (8, day * 8 + 2, 6));
+        assert_eq!(facts[2].2, [Some("other".into()), Some("27".into()), None]);
     }
 
     #[test]

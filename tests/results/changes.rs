@@ -96,6 +96,71 @@ async fn fill_all(world: &World, now: DateTime<Utc>, days: (f64, f64)) {
     }
 }
 
+/// The slower series: its figures, its time within the interval, its size within the ratio's.
+fn assert_step(found: &Value, now: DateTime<Utc>) {
+    assert_eq!(
+        (&found["schema"], &found["series"]["too_young"]),
+        (&json!("llmbench.results.changes/1"), &json!(1))
+    );
+    let one = found["changes"].as_array().unwrap().iter().find(|one| one["model"] == "slower").unwrap();
+    assert_eq!(
+        (&one["metric"], &one["kind"], &one["acknowledged"]),
+        (&json!("ttft"), &json!("figure"), &Value::Null)
+    );
+    let (low, high) = (one["ratio"]["low"].as_f64().unwrap(), one["ratio"]["high"].as_f64().unwrap());
+    assert!(low > 1.1 && high < 1.4 && low < 1.25 && high > 1.2, "{one}");
+    let moment = |name: &str| one["began"][name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    let began = now - TimeDelta::days(12);
+    assert!(
+        moment("earliest") <= began + TimeDelta::hours(3) && began - TimeDelta::hours(3) <= moment("latest"),
+        "{one}"
+    );
+    assert_ne!(one["cause_line"], "");
+}
+
+/// A second look says the same, people see it, and where there is nothing to look at, that is said.
+fn assert_lists(world: &World, told: &[(String, String, bool)]) {
+    assert_eq!(changes(&document(world, &[])), told);
+    let list = ask(world, &["--provider", "groq"]);
+    assert!(text(&list).starts_with("ID ") && text(&list).contains("groq:slower-too"), "{}", text(&list));
+    assert_eq!(changes(&document(world, &["--model", "groq:slower"])).len(), 1);
+    assert_eq!(changes(&document(world, &["--provider", "openai"])).len(), 0);
+
+    // Where there is nothing to look at, that is said, and not that nothing changed.
+    let none = ask(world, &["--provider", "openai"]);
+    assert!(errors(&none).contains("no change of the last 30 days was found"), "{}", errors(&none));
+    for nothing in [&["--provider", "cerebras"], &["--model", "groq:nosuch"]] {
+        let output = ask(world, nothing);
+        assert!(output.status.success() && errors(&output).contains("no series fits"), "{}", errors(&output));
+    }
+}
+
+/// The series with its two levels.
+fn assert_explained(world: &World, id: &str) {
+    let shown = text(&ask(world, &["--explain", id]));
+    assert!(shown.contains("TTFT went from") && shown.contains("round trip time"), "{shown}");
+    let explained = document(world, &["--explain", id]);
+    assert_eq!(
+        (&explained["schema"], &explained["change"]["id"]),
+        (&json!("llmbench.results.change/1"), &json!(id))
+    );
+    assert!(explained["blocks"].as_array().unwrap().len() > 100);
+}
+
+/// Who saw it first stays, and an unknown id is told with the nearest.
+fn assert_acknowledged(world: &World, id: &str) {
+    let noted = ask(world, &["ack", id, "--note", "told them"]);
+    assert!(noted.status.success() && errors(&noted).contains("was seen by"), "{}", errors(&noted));
+    assert_first_acknowledgement_stays(world, id);
+    let wrong = ask(world, &["ack", &format!("{}x", &id[..9])]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(
+        errors(&wrong).contains("no change has the id") && errors(&wrong).contains(id),
+        "{}",
+        errors(&wrong)
+    );
+}
+
 #[tokio::test]
 async fn a_step_is_found_explained_acknowledged_and_over_when_it_went_back() {
     for world in worlds().await {
@@ -115,65 +180,11 @@ async fn a_step_is_found_explained_acknowledged_and_over_when_it_went_back() {
             [("slower", true), ("slower-too", true)],
             "{found}"
         );
-        assert_eq!(
-            (&found["schema"], &found["series"]["too_young"]),
-            (&json!("llmbench.results.changes/1"), &json!(1))
-        );
-        let one = found["changes"].as_array().unwrap().iter().find(|one| one["model"] == "slower").unwrap();
-        assert_eq!(
-            (&one["metric"], &one["kind"], &one["acknowledged"]),
-            (&json!("ttft"), &json!("figure"), &Value::Null)
-        );
-        let (low, high) = (one["ratio"]["low"].as_f64().unwrap(), one["ratio"]["high"].as_f64().unwrap());
-        assert!(low > 1.1 && high < 1.4 && low < 1.25 && high > 1.2, "{one}");
-        let moment = |name: &str| one["began"][name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
-        let began = now - TimeDelta::days(12);
-        assert!(
-            moment("earliest") <= began + TimeDelta::hours(3)
-                && began - TimeDelta::hours(3) <= moment("latest"),
-            "{one}"
-        );
-        assert_ne!(one["cause_line"], "");
-
-        // A second look says the same, and people see it.
-        assert_eq!(changes(&document(&world, &[])), told);
-        let list = ask(&world, &["--provider", "groq"]);
-        assert!(text(&list).starts_with("ID ") && text(&list).contains("groq:slower-too"), "{}", text(&list));
-        assert_eq!(changes(&document(&world, &["--model", "groq:slower"])).len(), 1);
-        assert_eq!(changes(&document(&world, &["--provider", "openai"])).len(), 0);
-
-        // Where there is nothing to look at, that is said, and not that nothing changed.
-        let none = ask(&world, &["--provider", "openai"]);
-        assert!(errors(&none).contains("no change of the last 30 days was found"), "{}", errors(&none));
-        for nothing in [&["--provider", "cerebras"], &["--model", "groq:nosuch"]] {
-            let output = ask(&world, nothing);
-            assert!(
-                output.status.success() && errors(&output).contains("no series fits"),
-                "{}",
-                errors(&output)
-            );
-        }
-
+        assert_step(&found, now);
+        assert_lists(&world, &told);
         let id = &told[0].1;
-        let shown = text(&ask(&world, &["--explain", id]));
-        assert!(shown.contains("TTFT went from") && shown.contains("round trip time"), "{shown}");
-        let explained = document(&world, &["--explain", id]);
-        assert_eq!(
-            (&explained["schema"], &explained["change"]["id"]),
-            (&json!("llmbench.results.change/1"), &json!(id))
-        );
-        assert!(explained["blocks"].as_array().unwrap().len() > 100);
-
-        let noted = ask(&world, &["ack", id, "--note", "told them"]);
-        assert!(noted.status.success() && errors(&noted).contains("was seen by"), "{}", errors(&noted));
-        assert_first_acknowledgement_stays(&world, id);
-        let wrong = ask(&world, &["ack", &format!("{}x", &id[..9])]);
-        assert_eq!(wrong.status.code(), Some(1));
-        assert!(
-            errors(&wrong).contains("no change has the id") && errors(&wrong).contains(id),
-            "{}",
-            errors(&wrong)
-        );
+        assert_explained(&world, id);
+        assert_acknowledged(&world, id);
 
         // The rows of the days since arrive from an outbox, and say that it went back.
         let recovered = Behaviour { model: "groq:slower", factor: 1.0, from: 0.0, to: 0.0 };

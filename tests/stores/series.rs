@@ -64,8 +64,10 @@ async fn blocks_are_kept_by_day_and_say_which_series_changed() {
             (a.first_slot, a.last_slot, a.sampled_blocks, a.changed_from),
             (slot, slot + 1, 2, Some(slot))
         );
-        let days =
-            store.series_days(&[a.key.clone()], day_of_slot(slot), day_of_slot(slot) + 1).await.unwrap();
+        let days = store
+            .series_days(std::slice::from_ref(&a.key), day_of_slot(slot), day_of_slot(slot) + 1)
+            .await
+            .unwrap();
         assert_eq!(days.len(), 1);
         assert_eq!(days[0].columns.blocks(days[0].day), [block(slot, 0.4), block(slot + 1, 0.41)]);
         assert_eq!(
@@ -146,7 +148,7 @@ async fn blocks_are_made_of_rows_and_made_again_where_rows_came_late() {
         );
         assert_eq!(due.derive_next(store).await.unwrap(), Some(4));
         let day = day_of_slot(end - 20);
-        let days = store.series_days(&[one.key.clone()], day, day + 1).await.unwrap();
+        let days = store.series_days(std::slice::from_ref(&one.key), day, day + 1).await.unwrap();
         let blocks = days[0].columns.blocks(day);
         assert_eq!(blocks.iter().find(|block| block.slot == end - 20).unwrap().ttft.unwrap().samples, 4);
         assert_eq!(store.oldest_slot().await.unwrap(), Some(slot_of(at(end - 20, 0).timestamp_millis())));
@@ -187,7 +189,7 @@ async fn changes_are_kept_by_id_and_acknowledgements_and_unknown_fields_survive(
         assert!(!store.acknowledge_change("nobody", &seen).await.unwrap());
         annotate(&backend).await;
         let over = SeriesChange { ended: Some(new.began), cause_line: "gone".to_owned(), ..old.clone() };
-        store.keep_changes(&[over.clone()]).await.unwrap();
+        store.keep_changes(std::slice::from_ref(&over)).await.unwrap();
         let kept = store.series_change("a1").await.unwrap().unwrap();
         assert_eq!(kept, SeriesChange { acknowledged: Some(seen), ..over });
         assert_eq!(annotation(&backend).await.as_deref(), Some("of a newer program"));

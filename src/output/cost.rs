@@ -102,8 +102,8 @@ fn unknown(report: &CostReport) -> Option<String> {
     let some = Some(report.total.unknown).filter(|unknown| *unknown > 0)?;
     Some(format!(
         "The cost of {} is unknown and in no sum: `input_price` and `output_price` under `[daemon.providers.NAME]` state prices, \
-         `llmbench catalog sync` reads those that a provider lists, with its key; see TROUBLESHOOTING.md, \"What a call cost \
-         is unknown\".",
+         `llmbench catalog sync` reads those that a provider lists, with its key; see TROUBLESHOOTING.md, \
+         \"What a call cost is unknown\".",
         units::counted(some, "call")
     ))
 }

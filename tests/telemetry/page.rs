@@ -160,7 +160,7 @@ fn every_figure_is_documented() {
     let names: Vec<&str> = there.iter().map(|family| family[0]).collect();
     assert_eq!(first_column(section), names);
     for family in &there {
-        let row = section.lines().find(|line| line.contains(&format!("`{}`", family[0]))).unwrap();
+        let row = section.lines().find(|line| line.starts_with(&format!("| `{}`", family[0]))).unwrap();
         assert_eq!(row.split('|').nth(2).unwrap().trim(), family[1], "{row}");
     }
     let checks: Vec<_> = invariants::checks::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();

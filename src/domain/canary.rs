@@ -2,6 +2,7 @@
 //! model behind the same name shows in another answer. Its rows are never published.
 
 use super::Profile;
+use super::pair::COUNTERPART;
 use serde_json::{Map, Value};
 
 /// In a model's metadata: true if the daemon asks it the question.
@@ -11,6 +12,13 @@ pub const CANARY: &str = "canary";
 pub const CANARY_PROFILE: &str = "canary-v1";
 /// The role of its rows.
 pub const CANARY_ROLE: &str = "canary";
+
+/// True for the roles of rows that a daemon measures beside its series, and that are no samples of it: warm halves of pairs,
+/// and answers of canaries.
+pub fn is_beside_series(role: Option<&str>) -> bool {
+    matches!(role, Some(COUNTERPART | CANARY_ROLE))
+}
+
 /// Seconds from one answer to the next.
 pub const CANARY_CADENCE: u32 = 86_400;
 /// The seed that is sent to APIs which take one.

@@ -25,6 +25,7 @@ pub mod glob;
 pub mod interval;
 pub mod listen;
 pub mod listing;
+pub mod median;
 pub mod model;
 pub mod model_lifecycle;
 pub mod name_rules;

@@ -10,6 +10,10 @@ pub const SLOT_MILLISECONDS: i64 = 3 * 3_600_000;
 /// Slots of a UTC day.
 pub const SLOTS_OF_DAY: i64 = 8;
 
+/// Days before a block beyond which nothing is looked at, and that stores derive: three months, and what comes before them as
+/// their measure.
+pub const HISTORY_DAYS: i64 = 120;
+
 /// The number of the 3 hours since 1970 that hold a moment, in milliseconds since 1970.
 pub fn slot_of(milliseconds: i64) -> i64 {
     milliseconds.div_euclid(SLOT_MILLISECONDS)

@@ -47,6 +47,16 @@ pub struct EstimatedTime {
     pub latest: DateTime<Utc>,
 }
 
+impl EstimatedTime {
+    /// True if both may be the same moment, or lie no further apart than `slack`.
+    pub fn may_meet(&self, other: &Self, slack: TimeDelta) -> bool {
+        self.earliest - slack <= other.latest && other.earliest - slack <= self.latest
+    }
+}
+
+/// Changes that came at one time are estimated up to a block apart.
+pub const SAME_TIME: TimeDelta = TimeDelta::hours(3);
+
 /// What changed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChangedLevel {

@@ -11,6 +11,7 @@
 
 use super::student_t::t_quantile;
 use crate::domain::interval::Interval;
+use crate::domain::series_block::{SLOTS_OF_DAY, slot_of};
 use series_blocks::SeriesBlocks;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +21,11 @@ mod series_blocks;
 /// Blocks of a side below which there is no interval: how much two blocks scatter is hardly known.
 pub const BLOCKS_NEEDED: usize = 3;
 
-/// Slots of a day: 3 hours each.
-const SLOTS: usize = 8;
+/// Slots of a day, as the length of an array.
+const SLOTS: usize = SLOTS_OF_DAY as usize;
 
 /// Parts of a UTC day of 3 hours each, from midnight on.
 pub type DayParts = [bool; SLOTS];
-
-const SLOT_MILLISECONDS: i64 = 3 * 3_600_000;
 
 /// Half the width below which no interval is: no figure is known better than to a part in a thousand million.
 const RESOLUTION: f64 = 1e-9;
@@ -47,18 +46,13 @@ pub struct TimedSample {
 impl TimedSample {
     /// A sample of this moment, in milliseconds since 1970.
     pub fn new(milliseconds: i64, value: f64) -> Self {
-        Self { slot: slot(milliseconds), value }
+        Self { slot: slot_of(milliseconds), value }
     }
 
     /// The number of its block.
     pub fn block(&self, length: BlockLength) -> i64 {
         length.block(self.slot)
     }
-}
-
-/// The number of the 3 hours since 1970 that hold a moment.
-pub fn slot(milliseconds: i64) -> i64 {
-    milliseconds.div_euclid(SLOT_MILLISECONDS)
 }
 
 /// The samples of one model in one stratum.

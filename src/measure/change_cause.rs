@@ -11,7 +11,7 @@ mod reach;
 #[cfg(test)]
 mod tests;
 
-use super::shift_changes::is_withdrawn;
+use super::joined_change::is_withdrawn;
 use crate::domain::change_evidence::ChangeEvidence;
 use crate::domain::series_change::{ChangeCause, ChangeScope, ChangedLevel, SeriesChange};
 use reach::Reach;

@@ -2,6 +2,7 @@
 //! `measure::change_cause` judges it.
 
 use crate::domain::change_evidence::{DAYS_BEFORE, NeighbourReading, StoredFacts};
+use crate::domain::median::median_of;
 use crate::domain::series_block::{BlockFacts, BlockNumbers, SLOTS_OF_DAY, SeriesBlock, slot_of};
 use crate::domain::series_change::{ChangedLevel, REVERTS_WITHIN_DAYS, SeriesChange, WatchedFigure};
 use std::collections::BTreeMap;
@@ -41,9 +42,8 @@ fn within(blocks: &[SeriesBlock], (from, to): (i64, i64)) -> impl Iterator<Item 
 /// The facts of a series in a window. Calibrations are not in blocks.
 pub fn facts(blocks: &[SeriesBlock], window: (i64, i64)) -> StoredFacts {
     let all = || within(blocks, window);
-    let number = |read: fn(&BlockNumbers) -> Option<f64>| {
-        median(all().filter_map(|block| read(&block.numbers)).collect())
-    };
+    let number =
+        |read: fn(&BlockNumbers) -> Option<f64>| median_of(all().filter_map(|block| read(&block.numbers)));
     let word = |read: fn(&BlockFacts) -> Option<&String>| {
         most(all().filter_map(|block| {
             Some((read(&block.facts)?.as_str(), block.attempts - block.failures.min(block.attempts)))
@@ -109,13 +109,13 @@ fn figure_of(
 ) -> Option<NeighbourReading> {
     let figures =
         |window| within(blocks, window).filter_map(move |block| Some((block.slot, block.figure(figure)?)));
-    let usual = median(figures(windows.before).map(|(_, one)| f64::from(one.samples)).collect())?;
+    let usual = median_of(figures(windows.before).map(|(_, one)| f64::from(one.samples)))?;
     let logs = |window| -> Vec<(i64, f64)> {
         let whole = figures(window).filter(|(_, one)| f64::from(one.samples) * 2.0 >= usual);
         whole.map(|(slot, one)| (slot, one.median.ln())).collect()
     };
     let (before, after) = (logs(windows.before), logs(windows.after));
-    let level = |logs: &[(i64, f64)]| median(logs.iter().map(|(_, log)| *log).collect()).map(f64::exp);
+    let level = |logs: &[(i64, f64)]| median_of(logs.iter().map(|(_, log)| *log)).map(f64::exp);
     let count = |logs: &[(i64, f64)]| u32::try_from(logs.len()).unwrap_or(u32::MAX);
     let level_before = level(&before)?;
     Some(NeighbourReading::Figure {
@@ -144,13 +144,6 @@ fn noise(logs: &[(i64, f64)]) -> f64 {
     }
     let all: Vec<f64> = logs.iter().map(|(_, log)| *log).collect();
     if all.len() < 2 { 0.0 } else { (squares(&all) / (all.len() - 1) as f64).sqrt() }
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    Some(if values.len().is_multiple_of(2) { values[middle - 1].midpoint(upper) } else { upper })
 }
 
 /// The word with the greatest weight; of equal ones the first in the alphabet.

@@ -29,7 +29,7 @@ impl AttemptCount {
     }
 }
 
-/// Attempts by the 3 hours in which they began ([`super::block_comparison::slot`]).
+/// Attempts by the 3 hours in which they began ([`crate::domain::series_block::slot_of`]).
 pub type AttemptsBySlot = BTreeMap<i64, AttemptCount>;
 
 /// The failures of both sides.

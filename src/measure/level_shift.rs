@@ -12,23 +12,16 @@
 //! 4. The level then starts anew there. Where a later alarm leads back to the level before, the change has ended.
 
 use crate::domain::interval::Interval;
+use crate::domain::series_block::{HISTORY_DAYS, SLOT_MILLISECONDS, SLOTS_OF_DAY as SLOTS};
 use crate::domain::series_change::REVERTS_WITHIN_DAYS;
 use candidates::{BlockView, LevelStep};
-pub use history::level_blocks;
+pub use history::{LEAST_DAYS, level_blocks};
 pub use incidents::{IncidentSettings, LevelIncident, find_incidents};
 
 mod baseline;
 mod candidates;
 mod history;
 mod incidents;
-
-/// Days before a block beyond which nothing is looked at.
-pub const HISTORY_DAYS: i64 = 120;
-
-/// Blocks of a day.
-const SLOTS: i64 = 8;
-
-const SLOT_MILLISECONDS: i64 = 3 * 3_600_000;
 
 /// What may be left of a change that has ended; more of it, where the level of today may be that before the change.
 const REVERTED: f64 = 1.0 / 3.0;
@@ -37,7 +30,7 @@ const REVERTED_BY_CHANCE: f64 = 1.0 / 2.0;
 /// The median of 3 hours of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LevelBlock {
-    /// The number of the 3 hours since 1970, as `block_comparison::slot` counts them.
+    /// The number of the 3 hours since 1970, as `slot_of` counts them.
     pub slot: i64,
     /// The logarithm of the median of all samples that are not suspect.
     pub ln_median: f64,

@@ -14,6 +14,7 @@ pub mod compare;
 pub mod decode_thread;
 pub mod failure_shares;
 pub mod gate;
+pub mod joined_change;
 pub mod judge;
 pub mod lag;
 pub mod level_shift;

@@ -3,19 +3,13 @@
 //! A change keeps its id from the alarm that first told it. A later look finds the same shift again with more rows, and
 //! maybe with another alarm: it is the same change where both point the same way and their times overlap.
 
+use super::joined_change::{self, FoundIn, WITHDRAWN, alarm_slot};
 use super::level_shift::{LevelShift, SlotEstimate};
-use crate::domain::digest::sha256_hex;
-use crate::domain::series_block::{SLOTS_OF_DAY, slot_end, slot_of, slot_start};
+use crate::domain::series_block::{SLOTS_OF_DAY, slot_of, slot_start};
 use crate::domain::series_change::{
-    ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange, WatchedFigure,
+    ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange, WatchedFigure,
 };
-use chrono::{DateTime, Utc};
-
-/// Digits of a change's id.
-pub(super) const ID_DIGITS: usize = 10;
-
-/// What a later look says of a change that it does not find again.
-pub const WITHDRAWN: &str = "rows that arrived later do not bear it out";
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// A figure of a series, as it was looked at.
 #[derive(Debug, Clone, Copy)]
@@ -69,30 +63,26 @@ impl<'a> LookedFigure<'a> {
                 None => became.push(found),
             }
         }
-        became.extend(known.into_iter().filter_map(|change| self.withdrawn(change)));
+        became.extend(known.into_iter().filter_map(|change| joined_change::withdrawn(change, self.from)));
         became
     }
 
     fn change(&self, shift: &LevelShift) -> SeriesChange {
         let LookedFigure { key, series, figure, .. } = self;
-        let names = format!("{key}:{}:{}", figure.as_str(), shift.alarm_slot);
-        SeriesChange {
-            id: sha256_hex(names)[..ID_DIGITS].to_owned(),
-            series: (*series).clone(),
-            level: ChangedLevel::Figure {
-                figure: *figure,
-                before: shift.ln_before.exp(),
-                after: shift.ln_after.exp(),
-                ratio: shift.effect,
-            },
-            began: estimated(&shift.began),
-            noticed_at: slot_end(shift.alarm_slot),
-            ended: shift.ended.as_ref().map(estimated),
-            scope: ChangeScope::Model,
-            cause: ChangeCause::Unknown,
-            cause_line: String::new(),
-            acknowledged: None,
-        }
+        let level = ChangedLevel::Figure {
+            figure: *figure,
+            before: shift.ln_before.exp(),
+            after: shift.ln_after.exp(),
+            ratio: shift.effect,
+        };
+        let place = FoundIn { key, name: figure.as_str(), alarm_slot: shift.alarm_slot };
+        joined_change::found(
+            place,
+            series,
+            level,
+            estimated(&shift.began),
+            shift.ended.as_ref().map(estimated),
+        )
     }
 
     /// What earlier looks found of this figure, as the detector told it; what came after the first slot is left out.
@@ -119,39 +109,12 @@ impl<'a> LookedFigure<'a> {
         })
     }
 
-    /// A stored change as it was found again; `None` if it is the same. One that was withdrawn is open again.
+    /// A stored change as it was found again; `None` if it is the same.
     fn again(&self, stored: &SeriesChange, found: SeriesChange) -> Option<SeriesChange> {
         let moves = stored.ended.is_none() && alarm_slot(stored) >= self.from;
-        let became = SeriesChange {
-            level: if moves { found.level } else { stored.level.clone() },
-            began: if moves { found.began } else { stored.began },
-            ended: found.ended,
-            ..stored.clone()
-        };
-        (became != *stored).then_some(became)
+        let ended = found.ended;
+        joined_change::again(stored, found, moves, ended)
     }
-
-    /// A stored change that should have been found again, as over; `None` if it may stay as it is.
-    fn withdrawn(&self, change: &SeriesChange) -> Option<SeriesChange> {
-        let in_reach = self.from <= alarm_slot(change);
-        (in_reach && change.ended.is_none()).then(|| SeriesChange {
-            ended: Some(change.began),
-            cause: ChangeCause::Unknown,
-            cause_line: WITHDRAWN.to_owned(),
-            ..change.clone()
-        })
-    }
-}
-
-/// True for a change that a later look took back: it says nothing of any other. One that was found again after that is
-/// none, whatever its sentence still says.
-pub fn is_withdrawn(change: &SeriesChange) -> bool {
-    change.cause_line == WITHDRAWN && change.ended == Some(change.began)
-}
-
-/// The slot whose end made a change certain.
-pub(super) fn alarm_slot(change: &SeriesChange) -> i64 {
-    slot_of(change.noticed_at.timestamp_millis()) - 1
 }
 
 /// The end of a change, in slots; what was withdrawn has none.
@@ -175,8 +138,7 @@ fn estimated(slot: &SlotEstimate) -> EstimatedTime {
 /// The stored change that is the found one: of those that overlap with it and point the same way the nearest.
 fn nearest(known: &[&SeriesChange], found: &SeriesChange) -> Option<usize> {
     let same = |change: &SeriesChange| {
-        let (one, two) = (&change.began, &found.began);
-        one.earliest <= two.latest && two.earliest <= one.latest && rises(change) == rises(found)
+        change.began.may_meet(&found.began, TimeDelta::zero()) && rises(change) == rises(found)
     };
     let apart = |change: &SeriesChange| (change.began.at - found.began.at).abs();
     let all = known.iter().enumerate().filter(|(_, change)| same(change));
@@ -192,6 +154,7 @@ mod tests {
     use super::*;
     use crate::domain::ModelRef;
     use crate::domain::interval::Interval;
+    use crate::measure::joined_change::is_withdrawn;
 
     fn series() -> MeasuredSeries {
         MeasuredSeries { model: ModelRef::new("groq", "m"), runner: None, profile: None, connection: None }

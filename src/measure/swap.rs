@@ -15,7 +15,7 @@ pub mod lengths;
 pub mod logprobs;
 mod value_window;
 
-pub use fact_block::{BLOCK_HOURS, FactBlock, ValueCounts};
+pub use fact_block::{FactBlock, ValueCounts};
 
 use fact_block::{BLOCKS_A_DAY, counted, distinct_days, named, names, values};
 use value_window::ValueWindow;

@@ -3,13 +3,11 @@
 //! The whole history in reach is searched at each look. What became certain before the blocks that changed was told by an
 //! earlier look, so of that only the end is new.
 
-use super::shift_changes::{ID_DIGITS, WITHDRAWN, alarm_slot};
+use super::joined_change::{self, FoundIn, alarm_slot};
 use super::swap::{FoundSwap, SETTLES, SwapTime};
-use crate::domain::digest::sha256_hex;
 use crate::domain::series_block::{slot_end, slot_start};
-use crate::domain::series_change::{
-    ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
-};
+use crate::domain::series_change::{ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange};
+use chrono::TimeDelta;
 
 /// A fact of a series, as it was looked at.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +40,7 @@ impl LookedFact<'_> {
                 None => {}
             }
         }
-        became.extend(known.into_iter().filter_map(|change| self.withdrawn(change)));
+        became.extend(known.into_iter().filter_map(|change| joined_change::withdrawn(change, self.from)));
         became
     }
 
@@ -52,57 +50,30 @@ impl LookedFact<'_> {
     }
 
     fn change(&self, swap: &FoundSwap) -> SeriesChange {
-        let names = format!("{}:{}:{}", self.key, self.fact, swap.alarm_slot);
-        SeriesChange {
-            id: sha256_hex(names)[..ID_DIGITS].to_owned(),
-            series: self.series.clone(),
-            level: ChangedLevel::Swap {
-                fact: self.fact.to_owned(),
-                before: swap.before.clone(),
-                after: swap.after.clone(),
-            },
-            began: estimated(&swap.began),
-            noticed_at: slot_end(swap.alarm_slot),
-            ended: swap.ended.as_ref().map(estimated),
-            scope: ChangeScope::Model,
-            cause: ChangeCause::Unknown,
-            cause_line: String::new(),
-            acknowledged: None,
-        }
+        let level = ChangedLevel::Swap {
+            fact: self.fact.to_owned(),
+            before: swap.before.clone(),
+            after: swap.after.clone(),
+        };
+        let place = FoundIn { key: self.key, name: self.fact, alarm_slot: swap.alarm_slot };
+        let ended = swap.ended.as_ref().map(estimated);
+        joined_change::found(place, self.series, level, estimated(&swap.began), ended)
     }
 
-    /// A stored change as it was found again; `None` if it is the same. One that was withdrawn is open again.
+    /// A stored change as it was found again; `None` if it is the same.
     fn again(&self, stored: &SeriesChange, found: SeriesChange) -> Option<SeriesChange> {
         let moves = alarm_slot(stored) >= self.from;
         // Rows that changed after an end do not undo it.
         let is_over = stored.ended.filter(|ended| !moves && ended.latest < slot_start(self.from));
-        let became = SeriesChange {
-            level: if moves { found.level } else { stored.level.clone() },
-            began: if moves { found.began } else { stored.began },
-            ended: is_over.or(found.ended),
-            ..stored.clone()
-        };
-        (became != *stored).then_some(became)
-    }
-
-    /// A stored change that should have been found again, as over; `None` if it may stay as it is.
-    fn withdrawn(&self, change: &SeriesChange) -> Option<SeriesChange> {
-        let in_reach = self.from <= alarm_slot(change);
-        (in_reach && change.ended.is_none()).then(|| SeriesChange {
-            ended: Some(change.began),
-            cause: ChangeCause::Unknown,
-            cause_line: WITHDRAWN.to_owned(),
-            ..change.clone()
-        })
+        let ended = is_over.or(found.ended);
+        joined_change::again(stored, found, moves, ended)
     }
 }
 
 /// The stored change that is the found one: of the same alarm, or to the same value at a time that may be the same.
 fn same_swap(known: &[&SeriesChange], found: &SeriesChange) -> Option<usize> {
     let same = |change: &&SeriesChange| {
-        let (one, two) = (&change.began, &found.began);
-        let meets = one.earliest <= two.latest && two.earliest <= one.latest;
-        meets && became(change) == became(found)
+        change.began.may_meet(&found.began, TimeDelta::zero()) && became(change) == became(found)
     };
     known.iter().position(|change| change.id == found.id).or_else(|| known.iter().position(same))
 }
@@ -127,6 +98,7 @@ fn estimated(time: &SwapTime) -> EstimatedTime {
 mod tests {
     use super::*;
     use crate::domain::ModelRef;
+    use crate::measure::joined_change::WITHDRAWN;
 
     fn swap(alarm: i64, at: i64, after: &str, ended: Option<i64>) -> FoundSwap {
         let time = |at: i64| SwapTime { at, earliest: at - 1, latest: at };

@@ -1,8 +1,7 @@
 //! Outcomes in the form in which they are posted: the row that a store would get, one JSON object each, in bodies
 //! that the bridge accepts. Pure.
 
-use crate::domain::canary::CANARY_ROLE;
-use crate::domain::pair::COUNTERPART;
+use crate::domain::canary::is_beside_series;
 use crate::domain::{Outcome, PublishedProfiles};
 use crate::storage::StoreError;
 use crate::storage::outcomes::document;
@@ -55,7 +54,7 @@ pub fn single(item: &PostItem) -> Result<(&'static str, String), StoreError> {
     let Ok(mut row) = serde_json::from_str::<Map<String, Value>>(&item.json) else {
         return Err(StoreError::Rejected("the row is no JSON object".to_owned()));
     };
-    if let Some(COUNTERPART | CANARY_ROLE) = row.get("sample_role").and_then(Value::as_str) {
+    if is_beside_series(row.get("sample_role").and_then(Value::as_str)) {
         return Err(StoreError::Rejected(HELD_BACK.to_owned()));
     }
     let failure = row.contains_key("error_kind") && row.contains_key("stage");
@@ -108,6 +107,8 @@ pub fn body(items: &[PostItem]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::canary::CANARY_ROLE;
+    use crate::domain::pair::COUNTERPART;
     use serde_json::json;
 
     fn item(bytes: usize) -> PostItem {

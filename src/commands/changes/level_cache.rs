@@ -3,11 +3,11 @@
 //! Whoever looks once keeps none.
 
 use super::fact_cache::SeriesFacts;
-use crate::domain::series_block::{BlockFigure, SLOTS_OF_DAY};
+use crate::domain::series_block::{BlockFigure, HISTORY_DAYS, SLOTS_OF_DAY};
 use crate::domain::series_change::WatchedFigure;
 use crate::measure::level_shift::LevelBlock;
 use crate::measure::swap::WATCHED_FACTS;
-use crate::storage::series_blocks::{HISTORY_DAYS, SeriesDay, StoredSeries};
+use crate::storage::series_blocks::{SeriesDay, StoredSeries};
 use std::collections::HashMap;
 
 /// Slots that are kept; beyond a week more the oldest are dropped.

@@ -3,17 +3,17 @@
 
 use super::evidence;
 use super::level_cache::{LevelCache, SeriesLevels};
-use crate::domain::series_block::{SLOTS_OF_DAY, day_of_slot};
-use crate::domain::series_change::{SeriesChange, WatchedFigure};
+use crate::domain::series_block::{HISTORY_DAYS, SLOTS_OF_DAY, day_of_slot};
+use crate::domain::series_change::{SAME_TIME, SeriesChange, WatchedFigure};
 use crate::measure::change_cause::attribute;
 use crate::measure::level_shift::{ShiftSettings, find_shifts_since};
 use crate::measure::shift_changes::LookedFigure;
 use crate::measure::swap::{SwapRule, find_swaps};
 use crate::measure::swap_changes::{LookedFact, settled_from};
-use crate::storage::series_blocks::{HISTORY_DAYS, SeriesDay, StoredSeries, first_unfinished};
+use crate::storage::series_blocks::{SeriesDay, StoredSeries, first_unfinished};
 use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreError};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio::task::JoinHandle;
 
@@ -22,9 +22,6 @@ const SERIES_AT_ONCE: usize = 100;
 
 /// The same of series of which only new blocks are read.
 const KNOWN_AT_ONCE: usize = 5_000;
-
-/// Times of equal changes differ by up to a block beyond their intervals.
-const MEETING: TimeDelta = TimeDelta::hours(3);
 
 /// What a look did.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -184,7 +181,8 @@ async fn explained(
     to: i64,
 ) -> Result<Vec<SeriesChange>, StoreError> {
     let is_beside = |old: &&SeriesChange| {
-        !found.iter().any(|new| new.id == old.id) && found.iter().any(|new| meet(new, old))
+        !found.iter().any(|new| new.id == old.id)
+            && found.iter().any(|new| new.began.may_meet(&old.began, SAME_TIME))
     };
     let beside: Vec<SeriesChange> = stored.iter().filter(is_beside).cloned().collect();
     let new = found.len();
@@ -195,10 +193,4 @@ async fn explained(
     attribute(&mut judged, &evidence);
     let written = judged.into_iter().zip(before).enumerate();
     Ok(written.filter(|(place, (now, then))| *place < new || now != then).map(|(_, (now, _))| now).collect())
-}
-
-/// True if both may have begun at one time.
-fn meet(one: &SeriesChange, other: &SeriesChange) -> bool {
-    let (one, other) = (&one.began, &other.began);
-    one.earliest - MEETING <= other.latest && other.earliest - MEETING <= one.latest
 }

@@ -15,6 +15,7 @@ use crate::domain::series_block::{SLOTS_OF_DAY, day_of_slot};
 use crate::domain::series_change::{Acknowledgement, ChangedLevel, SeriesChange};
 use crate::domain::timestamp;
 use crate::measure::change_windows::ChangeWindows;
+use crate::measure::level_shift::LEAST_DAYS;
 use crate::output::changes::explained::{self, ExplainedChange};
 use crate::output::changes::{self, ChangeList, WatchedSeries};
 use crate::output::print;
@@ -165,7 +166,7 @@ fn fits(one: &StoredSeries, scope: &HistoryFilter) -> bool {
 }
 
 /// Days of blocks without which the detector does not judge.
-const DAYS_NEEDED: i64 = 17;
+const DAYS_NEEDED: i64 = LEAST_DAYS as i64;
 
 /// Days without rows after which a series is not waited for.
 const SILENT_DAYS: i64 = 3;

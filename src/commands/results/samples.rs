@@ -5,7 +5,8 @@ use super::stored_attempts::{self, StoredAttempt, StoredEnd};
 use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
 use crate::domain::ModelRef;
-use crate::measure::block_comparison::{SeriesSamples, TimedSample, slot};
+use crate::domain::series_block::slot_of;
+use crate::measure::block_comparison::{SeriesSamples, TimedSample};
 use crate::measure::compare::{FIGURES, RunStratum};
 use crate::measure::failure_shares::{AttemptCount, AttemptsBySlot};
 use crate::storage::Store;
@@ -66,7 +67,7 @@ impl ComparedRows {
 
     fn attempt(&mut self, row: &StoredAttempt, name: &str, side: usize, at: i64, failures: u64) {
         let key = (name.to_owned(), row.stratum.runner.clone(), row.stratum.profile.clone());
-        let counted = self.attempts.entry(key).or_default()[side].entry(slot(at)).or_default();
+        let counted = self.attempts.entry(key).or_default()[side].entry(slot_of(at)).or_default();
         counted.add(AttemptCount { attempts: 1, failures });
     }
 

@@ -3,8 +3,7 @@
 
 use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
-use crate::domain::canary::CANARY_ROLE;
-use crate::domain::pair::COUNTERPART;
+use crate::domain::canary::is_beside_series;
 use crate::domain::{FailureKind, ModelRef};
 use crate::export::{fields, scalar, words};
 use crate::measure::compare::{FIGURES, RunStratum};
@@ -60,7 +59,7 @@ pub async fn each(
             for (at, text) in (0..page.len()).filter_map(|place| page.get(place)) {
                 let attempt = StoredAttempt::read(text);
                 // A canary's question is another one, and rare: its level and its failures are not the model's.
-                if let Some(COUNTERPART | CANARY_ROLE) = attempt.role.as_deref() {
+                if is_beside_series(attempt.role.as_deref()) {
                     continue;
                 }
                 match table {

@@ -10,8 +10,7 @@ use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
 use crate::domain::Window;
-use crate::domain::canary::CANARY_ROLE;
-use crate::domain::pair::COUNTERPART;
+use crate::domain::canary::is_beside_series;
 use crate::export::{fields, scalar, words};
 use crate::measure::Gate;
 use crate::measure::compare::RunStratum;
@@ -191,7 +190,7 @@ impl BaselineRow {
             "runner" => row.facts.stratum.runner = words(value),
             "benchmark_profile_id" => row.facts.stratum.profile = words(value),
             "connection" => row.facts.stratum.connection = words(value),
-            "sample_role" => other = matches!(words(value).as_deref(), Some(COUNTERPART | CANARY_ROLE)),
+            "sample_role" => other = is_beside_series(words(value).as_deref()),
             "suspect" => row.facts.quality.suspect = value == "true",
             "ttft_suspect" => row.facts.quality.ttft_suspect = value == "true",
             "decode_suspect" => row.facts.quality.decode_suspect = value == "true",

@@ -5,9 +5,8 @@ use super::batch::PolicyDecision;
 use super::{CLASS, CatalogPolicy, MODELS, ROLE, kind, kind_of, text};
 use crate::daemon::quarantine::{self, Quarantine, Streak};
 use crate::daemon::roster::Roster;
-use crate::domain::canary::{CANARY_PROFILE, CANARY_ROLE};
+use crate::domain::canary::{CANARY_PROFILE, is_beside_series};
 use crate::domain::daemon_status::SuspectedProvider;
-use crate::domain::pair::COUNTERPART;
 use crate::domain::{FailureKind, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::catalog::enabled_fields::{DisableDetails, off};
@@ -106,7 +105,9 @@ impl CatalogPolicy<'_> {
         let mut streak = Streak::default();
         for (at, row) in self.errors(&entry.model, since).await? {
             let message = text(&row, "message").chars().take(200).collect::<String>();
-            if ![ROLE, COUNTERPART, CANARY_ROLE].contains(&text(&row, "sample_role"))
+            let role = text(&row, "sample_role");
+            if role != ROLE
+                && !is_beside_series(Some(role))
                 && let Some(kind) = kind(&row)
             {
                 streak.ended(Some(kind), &message, at);

@@ -5,8 +5,9 @@
 //! has it, and is the mean of theirs, so that a bad day of the provider counts once.
 
 use super::series_blocks::{self, MedianBlock};
-use super::{BLOCKS_NEEDED, BlockLength, DayParts, RESOLUTION, SLOTS, Spread, TimedSample, slot};
+use super::{BLOCKS_NEEDED, BlockLength, DayParts, RESOLUTION, SLOTS, Spread, TimedSample};
 use crate::domain::interval::Interval;
+use crate::domain::series_block::slot_of;
 use crate::measure::stats::{median_interval, percentile};
 use crate::measure::student_t::TQuantiles;
 use std::collections::BTreeMap;
@@ -119,7 +120,7 @@ pub fn median_interval_of_day(
 ) -> Option<Interval> {
     let mut of_slot: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
     for (at, value) in sorted.iter().filter(|(_, value)| *value > 0.0 && value.is_finite()) {
-        of_slot.entry(slot(*at)).or_default().push(*value);
+        of_slot.entry(slot_of(*at)).or_default().push(*value);
     }
     let mut counts: Vec<f64> = of_slot.values().map(|values| values.len() as f64).collect();
     counts.sort_unstable_by(f64::total_cmp);

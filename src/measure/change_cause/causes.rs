@@ -4,7 +4,7 @@ use super::facts::{FactsBeside, MovedFact, beside};
 use super::reach::{Reach, runner_name, same_movement};
 use crate::domain::change_evidence::ChangeSurroundings;
 use crate::domain::series_change::{ChangeCause, ChangeScope, ChangedLevel, SeriesChange};
-use crate::measure::shift_changes::is_withdrawn;
+use crate::measure::joined_change::is_withdrawn;
 use std::collections::BTreeSet;
 
 /// Facts that a sentence holds besides the first: a change of everything is no list.

@@ -2,13 +2,11 @@
 //! over the same windows and not by an alarm of its own, because alarms of equal changes come days apart.
 
 use crate::domain::change_evidence::{ChangeSurroundings, NeighbourReading, SeriesNeighbour};
-use crate::domain::series_change::{ChangeScope, ChangedLevel, MeasuredSeries, SeriesChange, WatchedFigure};
-use crate::measure::shift_changes::is_withdrawn;
-use chrono::TimeDelta;
+use crate::domain::series_change::{
+    ChangeScope, ChangedLevel, MeasuredSeries, SAME_TIME, SeriesChange, WatchedFigure,
+};
+use crate::measure::joined_change::is_withdrawn;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-/// Times of equal changes differ by up to a block beyond their intervals.
-const SLACK: TimeDelta = TimeDelta::hours(3);
 
 /// Blocks of a neighbour on either side below which it says nothing.
 const BLOCKS_NEEDED: u32 = 3;
@@ -169,8 +167,7 @@ fn relation(changed: &MeasuredSeries, other: &MeasuredSeries) -> Option<(Relatio
 
 /// True if both became slower, or both faster, or swapped the same fact for the same value, at about one time.
 pub fn same_movement(change: &SeriesChange, other: &SeriesChange) -> bool {
-    let (one, two) = (&change.began, &other.began);
-    let overlap = one.earliest - SLACK <= two.latest && two.earliest - SLACK <= one.latest;
+    let overlap = change.began.may_meet(&other.began, SAME_TIME);
     let alike = match (&change.level, &other.level) {
         (ChangedLevel::Figure { .. }, ChangedLevel::Figure { .. }) => {
             is_slower(&change.level) == is_slower(&other.level)

@@ -9,7 +9,7 @@ use crate::domain::interval::Interval;
 use crate::domain::series_change::{
     ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange, WatchedFigure,
 };
-use crate::measure::shift_changes::WITHDRAWN;
+use crate::measure::joined_change::WITHDRAWN;
 use chrono::{DateTime, TimeDelta, Utc};
 
 fn at(hours: i64) -> DateTime<Utc> {

@@ -10,6 +10,7 @@
 
 use super::shortage::HistoryShortage;
 use crate::domain::interval::Interval;
+use crate::domain::series_block::{SLOT_MILLISECONDS as BLOCK_MILLISECONDS, SLOTS_OF_DAY as BLOCKS};
 use crate::measure::stats::percentile;
 use crate::measure::student_t::t_quantile;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,11 +27,6 @@ const WHOLE_DAYS_NEEDED: usize = DAYS_NEEDED + 1;
 
 /// Blocks of the day, of eight, that history needs where it has too little of the run's own.
 const BLOCKS_OF_DAY_NEEDED: usize = 4;
-
-/// Blocks of a day.
-const BLOCKS: i64 = 8;
-
-const BLOCK_MILLISECONDS: i64 = 3 * 3_600_000;
 
 /// The least length of a moment.
 const MINUTE: i64 = 60_000;

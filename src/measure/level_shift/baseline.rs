@@ -5,6 +5,7 @@
 
 use super::history::day;
 use super::{LevelBlock, SLOTS};
+use crate::domain::median;
 
 /// Deviations beyond so many (robust) standard deviations are cut off there, if they are a tenth of all at most. More of
 /// them are no outliers but what the series is like.
@@ -175,16 +176,7 @@ fn usual_hours(blocks: &[LevelBlock], whole: &[DayPart]) -> [f64; SLOTS as usize
 
 /// The median; 0 of nothing.
 pub fn median(values: &mut [f64]) -> f64 {
-    let half = values.len() / 2;
-    if values.is_empty() {
-        return 0.0;
-    }
-    let even = values.len().is_multiple_of(2);
-    let (below, upper, _) = values.select_nth_unstable_by(half, f64::total_cmp);
-    if !even {
-        return *upper;
-    }
-    f64::midpoint(below.iter().copied().fold(f64::NEG_INFINITY, f64::max), *upper)
+    median::median(values).unwrap_or(0.0)
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -1,7 +1,8 @@
 //! The blocks of a series: made of samples, those that count, and the days that they reach over.
 
 use super::{LevelBlock, LevelShift, SLOTS};
-use crate::measure::block_comparison::slot;
+pub use crate::domain::series_block::day_of_slot as day;
+use crate::domain::series_block::slot_of;
 use crate::measure::stats::percentile;
 
 /// Days for which a baseline is kept. They are counted from 1970, so every look divides time alike.
@@ -16,7 +17,7 @@ pub const LEAST_DAYS: usize = 17;
 /// Blocks of samples in ascending order of time: moment in milliseconds since 1970, value. Values that have no logarithm are
 /// left out.
 pub fn level_blocks(samples: impl IntoIterator<Item = (i64, f64)>) -> Vec<LevelBlock> {
-    let logs = samples.into_iter().map(|(at, value)| (slot(at), value.ln()));
+    let logs = samples.into_iter().map(|(at, value)| (slot_of(at), value.ln()));
     let mut logs: Vec<(i64, f64)> = logs.filter(|(_, log)| log.is_finite()).collect();
     logs.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
     let block = |group: &[(i64, f64)]| {
@@ -25,11 +26,6 @@ pub fn level_blocks(samples: impl IntoIterator<Item = (i64, f64)>) -> Vec<LevelB
         LevelBlock { slot: group[0].0, ln_median: percentile(&values, 50.0), samples }
     };
     logs.chunk_by(|one, other| one.0 == other.0).map(block).collect()
-}
-
-/// The day of a slot, since 1970.
-pub fn day(slot: i64) -> i64 {
-    slot.div_euclid(SLOTS)
 }
 
 /// The days for which a slot's baseline is kept.

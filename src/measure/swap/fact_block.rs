@@ -1,8 +1,6 @@
 //! A fact in a block of time, and what several blocks say together.
 
-/// Hours in a block; blocks are counted from 1970.
-pub const BLOCK_HOURS: i64 = 3;
-pub(super) const BLOCKS_A_DAY: i64 = 24 / BLOCK_HOURS;
+pub(super) use crate::domain::series_block::{SLOTS_OF_DAY as BLOCKS_A_DAY, day_of_slot as day};
 
 /// The values named in a description.
 const NAMED: usize = 3;
@@ -25,7 +23,7 @@ impl ValueCounts {
 /// A fact in one block of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactBlock {
-    /// Number of the block since 1970, each [`BLOCK_HOURS`] long.
+    /// Number of the block since 1970, as [`crate::domain::series_block::slot_of`] counts them.
     pub slot: i64,
     pub counts: ValueCounts,
 }
@@ -69,9 +67,4 @@ pub(super) fn distinct_days(blocks: &[FactBlock]) -> u32 {
     let mut days: Vec<i64> = blocks.iter().map(|block| day(block.slot)).collect();
     days.dedup();
     u32::try_from(days.len()).unwrap_or(u32::MAX)
-}
-
-/// The day of a block, since 1970.
-pub(super) fn day(slot: i64) -> i64 {
-    slot.div_euclid(BLOCKS_A_DAY)
 }

@@ -3,6 +3,7 @@
 
 use super::fact_block::{BLOCKS_A_DAY, day};
 use super::{FoundSwap, SwapTime};
+use crate::domain::median::median_of;
 
 /// The fewest days of a baseline, and the most.
 const BASELINE: std::ops::RangeInclusive<usize> = 14..=28;
@@ -54,18 +55,9 @@ type LengthDay = (i64, f64);
 fn days(blocks: &[LengthBlock]) -> Vec<LengthDay> {
     let same_day = |one: &LengthBlock, other: &LengthBlock| day(one.slot) == day(other.slot);
     let of = |blocks: &[LengthBlock]| {
-        (day(blocks[0].slot), median(blocks.iter().map(|block| block.median).collect()))
+        (day(blocks[0].slot), median_of(blocks.iter().map(|block| block.median)).unwrap_or_default())
     };
     blocks.chunk_by(same_day).map(of).collect()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() % 2 {
-        1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
-    }
 }
 
 struct LengthStep {
@@ -92,8 +84,8 @@ fn step(days: &[LengthDay]) -> Option<LengthStep> {
 /// How many standard errors lie between two levels, and the levels, if it is a step.
 fn clear_step(before: &[LengthDay], after: &[LengthDay]) -> Option<(f64, f64, f64)> {
     let (old, new) = (level(before), level(after));
-    let deviations = before.iter().map(|(_, length)| (length - old).abs()).collect();
-    let spread = (TO_DEVIATION * median(deviations)).max(0.02 * old).max(0.5);
+    let deviations = before.iter().map(|(_, length)| (length - old).abs());
+    let spread = (TO_DEVIATION * median_of(deviations).unwrap_or_default()).max(0.02 * old).max(0.5);
     let error = spread * (1.0 / before.len() as f64 + 1.0 / after.len() as f64).sqrt();
     let (size, clarity) = ((new - old).abs(), (new - old).abs() / error);
     let big = size >= (SMALLEST_SHARE * old).max(SMALLEST_TOKENS);
@@ -105,7 +97,7 @@ fn clear_step(before: &[LengthDay], after: &[LengthDay]) -> Option<(f64, f64, f6
 }
 
 fn level(days: &[LengthDay]) -> f64 {
-    median(days.iter().map(|(_, length)| *length).collect())
+    median_of(days.iter().map(|(_, length)| *length)).unwrap_or_default()
 }
 
 fn swap(days: &[LengthDay], first: usize, last: usize, step: &LengthStep) -> FoundSwap {

@@ -10,7 +10,9 @@ pub(super) mod sqlite;
 pub use day_columns::DayColumns;
 
 use crate::domain::digest::sha256_hex;
-use crate::domain::series_block::{BlockOfSeries, SLOTS_OF_DAY, SeriesBlock, day_of_slot, slot_of};
+use crate::domain::series_block::{
+    BlockOfSeries, HISTORY_DAYS, SLOTS_OF_DAY, SeriesBlock, day_of_slot, slot_of,
+};
 use crate::domain::series_change::MeasuredSeries;
 use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
@@ -19,9 +21,6 @@ use std::collections::BTreeMap;
 
 /// Time after the end of a slot in which its rows are waited for.
 pub const SLACK: TimeDelta = TimeDelta::minutes(10);
-
-/// The longest history that is derived, in days: three months, and what comes before them as their measure.
-pub const HISTORY_DAYS: i64 = 120;
 
 /// Digits of a series' key.
 const KEY_DIGITS: usize = 16;

@@ -1,5 +1,6 @@
 //! Makes blocks of the rows of one slot. Pure, but for the reading of pages.
 
+use crate::domain::median::median;
 use crate::domain::series_block::{
     BlockFacts, BlockFigure, BlockNumbers, BlockOfSeries, SeriesBlock, slot_end, slot_start,
 };
@@ -348,7 +349,7 @@ impl BlockTally {
     }
 
     fn block(self, slot: i64) -> SeriesBlock {
-        let [rtt, kernel, lag, output, input] = self.numbers.map(median);
+        let [rtt, kernel, lag, output, input] = self.numbers.map(|mut values| median(&mut values));
         let [finish, model, fingerprint, quantization, tag, observed, program, calibration] =
             self.facts.map(dominant);
         SeriesBlock {
@@ -378,16 +379,9 @@ impl BlockTally {
     }
 }
 
-fn figure(values: Vec<f64>) -> Option<BlockFigure> {
+fn figure(mut values: Vec<f64>) -> Option<BlockFigure> {
     let samples = u32::try_from(values.len()).unwrap_or(u32::MAX);
-    median(values).map(|median| BlockFigure { median, samples })
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    Some(if values.len().is_multiple_of(2) { values[middle - 1].midpoint(upper) } else { upper })
+    median(&mut values).map(|median| BlockFigure { median, samples })
 }
 
 /// The word that most rows have; of equally many the first in the alphabet, so that a second look says the same.

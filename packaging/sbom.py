@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from datetime import datetime, timezone
+from urllib.parse import quote
 
 from dependencies import Package
 
@@ -12,7 +13,7 @@ SPACE = uuid.UUID("6f0a1d3e-6a0b-5c1e-9d53-1f2a70c1b0aa")
 
 
 def purl(package: Package) -> str:
-    return f"pkg:cargo/{package.name}@{package.version}"
+    return f"pkg:cargo/{package.name}@{quote(package.version)}"
 
 
 def component(package: Package, kind: str) -> dict:

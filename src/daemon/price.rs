@@ -1,7 +1,7 @@
 //! Usage and cost of a call: requests, tokens, millionths of a dollar. The limits are in `budget`.
 
 use crate::domain::daemon_config::Price;
-use crate::domain::listing::CatalogRow;
+use crate::domain::listing::{CatalogRow, listed_id};
 use crate::domain::{ModelRef, Outcome, Profile};
 use crate::outbox::Spend;
 use serde_json::Value;
@@ -15,12 +15,24 @@ pub fn cost(price: Option<Price>, input: u64, output: u64) -> u64 {
 }
 
 /// The prices that providers list.
-pub fn listed(rows: Vec<CatalogRow>) -> HashMap<ModelRef, Price> {
-    let price = |row: CatalogRow| {
-        let price = Price { input: row.facts.input_price?, output: row.facts.output_price? };
-        Some((ModelRef::new(row.provider, row.model_id), price))
-    };
-    rows.into_iter().filter_map(price).collect()
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListedPrices(HashMap<ModelRef, Price>);
+
+impl ListedPrices {
+    /// Of the rows that state a price for input and for output.
+    pub fn of(rows: Vec<CatalogRow>) -> Self {
+        let price = |row: CatalogRow| {
+            let price = Price { input: row.facts.input_price?, output: row.facts.output_price? };
+            Some((ModelRef::new(row.provider, row.model_id), price))
+        };
+        Self(rows.into_iter().filter_map(price).collect())
+    }
+
+    /// The price of a model under the id that its provider lists, whatever endpoint it is pinned to.
+    pub fn get(&self, model: &ModelRef) -> Option<Price> {
+        let id = listed_id(&model.provider, model.served_id());
+        self.0.get(&ModelRef::new(&model.provider, id)).copied()
+    }
 }
 
 /// Maximum input and output tokens of one request under a profile. A token has at least one byte and usually four; the
@@ -52,9 +64,32 @@ fn answered(extra: &serde_json::Map<String, Value>) -> bool {
 mod tests {
     use super::*;
     use crate::domain::FailureKind;
+    use crate::domain::listing::ModelFacts;
     use crate::domain::profile::built_in;
     use crate::measure::testing;
     use serde_json::json;
+
+    #[test]
+    fn a_price_is_found_under_the_listed_id() {
+        let row = |provider: &str, id: &str, output_price: Option<f64>| CatalogRow {
+            provider: provider.to_owned(),
+            model_id: id.to_owned(),
+            name: id.to_owned(),
+            facts: ModelFacts { input_price: Some(1.0), output_price, ..ModelFacts::default() },
+            first_seen_at: None,
+            last_seen_at: None,
+            changes: Vec::new(),
+        };
+        let prices = ListedPrices::of(vec![
+            row("vertex", "gemini-2.5-pro", Some(2.0)),
+            row("openrouter", "a/b", Some(3.0)),
+            row("groq", "half", None),
+        ]);
+        let output = |model: &str| prices.get(&model.parse().unwrap()).map(|price| price.output);
+        assert_eq!(output("vertex:gemini-2.5-pro@20260101"), Some(2.0));
+        assert_eq!(output("openrouter:a/b:nitro@novita"), Some(3.0));
+        assert_eq!(output("groq:half"), None);
+    }
 
     #[test]
     fn a_price_is_rounded_up() {

@@ -1,6 +1,7 @@
 //! Combines the catalog with the configuration: one piece of work for each series. Pure.
 
 use crate::daemon::catalog_policy::ROLE;
+use crate::daemon::price::ListedPrices;
 use crate::daemon::roster::ProviderRoster;
 use crate::daemon::schedule::{self, SeriesProgress, SeriesSchedule};
 use crate::daemon::turn_times::BlockDays;
@@ -64,7 +65,7 @@ pub fn work(
     asked: &ProviderRoster,
     questions: &RequestSpecs,
     daemon_config: &DaemonConfig,
-    prices: &HashMap<ModelRef, Price>,
+    prices: &ListedPrices,
 ) -> Vec<Arc<SeriesWork>> {
     let one = |item: &Arc<WorkItem>, question: &Arc<RequestSpec>, counts: bool| {
         let model = &item.model;
@@ -81,7 +82,7 @@ pub fn work(
             plan: SeriesSchedule::new(series, cadence, spread),
             item: Arc::clone(item),
             question: Arc::clone(question),
-            price: daemon_config.price(model, prices.get(&model.unpinned()).copied()),
+            price: daemon_config.price(model, prices.get(model)),
             counts,
         })
     };
@@ -225,7 +226,7 @@ mod tests {
         let once_a_day =
             RequestSpec { role: canary::CANARY_ROLE.to_owned(), ..question(canary::canary_profile()) };
         let questions = RequestSpecs::new(vec![question(default), question(long), once_a_day]);
-        let work = work(&asked, &questions, &DaemonConfig::default(), &HashMap::new());
+        let work = work(&asked, &questions, &DaemonConfig::default(), &ListedPrices::default());
         let told: Vec<_> = work
             .iter()
             .map(|work| {

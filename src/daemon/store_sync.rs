@@ -5,11 +5,11 @@
 use super::context::DaemonContext;
 use crate::bridge::client;
 use crate::daemon::clock::since_boot;
-use crate::daemon::price::listed;
+use crate::daemon::price::ListedPrices;
 use crate::daemon::roster::{Roster, RosterByProvider, RosterChange};
 use crate::daemon::schedule::SeriesProgress;
 use crate::daemon::{catalog_policy, series_work};
-use crate::domain::daemon_config::{DaemonConfig, Price};
+use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::daemon_status::{DaemonStatus, LaneReport};
 use crate::domain::profile::built_in;
 use crate::domain::{ModelRef, Series};
@@ -44,7 +44,7 @@ pub struct WorkUpdate {
     /// Progress of series that were not sent before; claims provide later progress.
     pub turns: HashMap<Series, SeriesProgress>,
     /// Prices that providers list.
-    pub prices: Arc<HashMap<ModelRef, Price>>,
+    pub prices: Arc<ListedPrices>,
     /// Cadences that a bridge proposes, in seconds by provider.
     pub proposed: Arc<BTreeMap<String, u32>>,
 }
@@ -85,7 +85,7 @@ struct StoreSync {
     shared: Arc<DaemonContext>,
     listed: mpsc::Sender<WorkUpdate>,
     roster: Roster,
-    prices: Arc<HashMap<ModelRef, Price>>,
+    prices: Arc<ListedPrices>,
     proposed: Arc<BTreeMap<String, u32>>,
     /// Changes since the engine was last informed.
     untold: RosterChange,
@@ -280,9 +280,9 @@ fn is_due(last: Option<Instant>, every: Duration) -> bool {
     last.is_none_or(|last| last.elapsed() >= every)
 }
 
-async fn prices(shared: &Arc<DaemonContext>) -> Result<HashMap<ModelRef, Price>, StoreError> {
+async fn prices(shared: &Arc<DaemonContext>) -> Result<ListedPrices, StoreError> {
     let rows = shared.store_handle.ask(|store| async move { store.listed(None).await }).await?;
-    Ok(listed(rows))
+    Ok(ListedPrices::of(rows))
 }
 
 /// The cadences of the published series of these models; of a model with pinned endpoints that of the quickest.

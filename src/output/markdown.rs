@@ -19,15 +19,15 @@ const LONGEST_MESSAGE: usize = 300;
 /// The title of a table's column, and whether its cells are numbers.
 type MarkdownColumn = (&'static str, bool);
 
-/// The whole summary, ending in a line break.
-pub fn summary(report: &Report, checked: &[GateResult], sort: Sort) -> String {
+/// The whole summary, ending in a line break; `undecided_fails` says whether a gate that is not decided is a fault.
+pub fn summary(report: &Report, checked: &[GateResult], undecided_fails: bool, sort: Sort) -> String {
     let models = sorted(&report.models, sort);
     let parts = [
         format!("## {}", title(report, checked)),
         parameters(report, utc(), true).iter().map(|words| quoted(words)).collect::<Vec<_>>().join(", ")
             + ".",
         deviations(report, true).map(|words| format!("{}.", quoted(&words))).unwrap_or_default(),
-        section("Gates", gates(checked)),
+        section("Gates", gates(checked, undecided_fails)),
         section("Figures", figures(&models)),
         notes(&models).join("\n\n"),
         section("Cold and warm, in pairs", paired(&models)),
@@ -77,10 +77,10 @@ fn table(headings: &[MarkdownColumn], rows: Vec<Vec<String>>) -> Option<String> 
     Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
-fn gates(checked: &[GateResult]) -> Option<String> {
+fn gates(checked: &[GateResult], undecided_fails: bool) -> Option<String> {
     let row = |one: &GateResult| {
         let said = quoted(&verdict(one, true));
-        let said = if one.verdict.fails(true) { format!("**{said}**") } else { said };
+        let said = if one.verdict.fails(undecided_fails) { format!("**{said}**") } else { said };
         let said = match compared(one, true, utc()) {
             Some(what) => format!("{said}: {}", quoted(&what)),
             None => said,
@@ -234,7 +234,7 @@ mod tests {
     fn sample() -> String {
         let gates = ["ttft_p95>2s", "error_rate>50%", "ttfrt_p50>1s"].map(|text| text.parse().unwrap());
         let report = testing::report();
-        summary(&report, &check_all(&gates, &report, &GateHistory::default()), Sort::Ttft)
+        summary(&report, &check_all(&gates, &report, &GateHistory::default()), true, Sort::Ttft)
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::commands::prompts::{ask_about, ask_line, choose_one};
 use crate::commands::run::access::SIMULATOR;
 use crate::commands::run::estimate::one_call_each;
 use crate::commands::tell;
-use crate::daemon::price::listed;
+use crate::daemon::price::ListedPrices;
 use crate::domain::ModelRef;
 use crate::domain::listing::CatalogRow;
 use crate::output::catalog::stated;
@@ -185,10 +185,10 @@ impl ProbeSession<'_> {
     async fn agreed(&self, wanted: &[ModelCandidate], store: &dyn Store) -> Result<bool, CommandError> {
         let settings = &self.context.settings;
         // Without prices the rest is told all the same.
-        let prices = listed(store.listed(None).await.unwrap_or_default());
+        let prices = ListedPrices::of(store.listed(None).await.unwrap_or_default());
         let models: Vec<ModelRef> = wanted.iter().map(|one| one.model.clone()).collect();
         let profile = settings.profile().map_err(CommandError::usage)?;
-        let price = |model: &ModelRef| settings.daemon_config.price(model, prices.get(model).copied());
+        let price = |model: &ModelRef| settings.daemon_config.price(model, prices.get(model));
         let names: Vec<String> = models.iter().map(ToString::to_string).collect();
         let said = format!("{}: {}", names.join(", "), one_call_each(&models, profile, price));
         let free = models.iter().all(|model| model.provider == SIMULATOR);

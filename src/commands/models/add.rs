@@ -141,8 +141,8 @@ async fn admit(
     session: &ChangeSession<'_>,
 ) -> Result<Exit, CommandError> {
     let asked = going.iter().map(|checked| &checked.candidate).filter(|one| canary::is_asked(&one.metadata));
-    canary_cost::tell(&asked.map(|one| one.model.clone()).collect::<Vec<_>>(), session.store, context)
-        .await?;
+    let asked: Vec<ModelRef> = asked.flat_map(pins::lanes).map(|lane| lane.model).collect();
+    canary_cost::tell(&asked, session.store, context).await?;
     let how = if adding.no_probe { "disabled, with the status probing" } else { "after one real call each" };
     let heading = format!("add {}, {how}", count(going.len()));
     let called = going.iter().flat_map(|checked| pins::lanes(&new_parts(checked)));

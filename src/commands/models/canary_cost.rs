@@ -2,69 +2,58 @@
 
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::CommandError;
-use crate::daemon::price::{cost, listed, worst_case};
+use crate::commands::run::estimate::{UsageEstimate, most};
+use crate::daemon::price::ListedPrices;
 use crate::domain::ModelRef;
 use crate::domain::canary::canary_profile;
-use crate::domain::daemon_config::Price;
 use crate::output::{print, units};
 use crate::storage::Store;
 
 /// Questions of a month.
 const QUESTIONS: u64 = 30;
 
-/// Tells what a month costs at most; nothing if there are no models.
+/// Tells what a month costs at most; nothing if there are no models. A model that is pinned to several endpoints is asked
+/// at each of them, so it is there once for each.
 ///
 /// # Errors
 /// The store's error while reading prices.
-pub async fn tell(models: &[ModelRef], store: &dyn Store, context: &Context) -> Result<(), CommandError> {
-    if models.is_empty() {
+pub async fn tell(lanes: &[ModelRef], store: &dyn Store, context: &Context) -> Result<(), CommandError> {
+    if lanes.is_empty() {
         return Ok(());
     }
-    let prices = store.listed(None).await.map_err(|error| store_error("reading prices", error))?;
-    let prices = listed(prices);
-    let daemon_config = &context.settings.daemon_config;
-    let of = |model: &ModelRef| daemon_config.price(model, prices.get(&model.unpinned()).copied());
-    print::note(&sentence(&models.iter().map(of).collect::<Vec<_>>()));
+    let listed = store.listed(None).await.map_err(|error| store_error("reading prices", error))?;
+    let listed = ListedPrices::of(listed);
+    let price = |model: &ModelRef| context.settings.daemon_config.price(model, listed.get(model));
+    print::note(&sentence(lanes.len(), &most(lanes, QUESTIONS, &canary_profile(), price)));
     Ok(())
 }
 
-/// The month of models with these prices.
-fn sentence(prices: &[Option<Price>]) -> String {
-    let (input, output) = worst_case(&canary_profile());
-    let models = prices.len() as u64;
-    let tokens = models * QUESTIONS * (input + output);
-    let micro: u64 = prices.iter().map(|price| cost(*price, QUESTIONS * input, QUESTIONS * output)).sum();
-    let unpriced = prices.iter().filter(|price| price.is_none()).count();
-    let dollars = match micro {
-        0..10_000 => "less than 0.01 dollars".to_owned(),
-        micro => format!("{:.2} dollars", micro as f64 / 1e6),
-    };
-    let money = match unpriced {
-        0 => format!(" and {dollars}"),
-        all if all == prices.len() => "; no price is known".to_owned(),
-        some => format!(" and {dollars}, without {} of unknown price", units::counted(some as u64, "model")),
-    };
+fn sentence(lanes: usize, month: &UsageEstimate) -> String {
     format!(
-        "canary: {}, one question a day at each vantage: in 30 days at most about {}{money}",
-        units::counted(models, "model"),
-        units::counted(tokens, "token"),
+        "canary: {}, one question a day at each vantage: in 30 days at most about {}",
+        units::counted(lanes as u64, "model"),
+        month.tokens_and_money(),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::daemon_config::Price;
 
     #[test]
     fn a_month_is_told_as_far_as_prices_are_known() {
-        let price = |each: f64| Some(Price { input: each, output: each });
-        assert!(
-            sentence(&[price(0.1)]).ends_with("tokens and less than 0.01 dollars"),
-            "{}",
-            sentence(&[price(0.1)])
-        );
-        assert!(sentence(&[None, None]).ends_with("; no price is known"));
-        let some = sentence(&[price(100.0), None]);
+        let models = ["groq:a", "groq:b"].map(|name| name.parse().unwrap());
+        let told = |models: &[ModelRef], each: Option<f64>| {
+            let price = |model: &ModelRef| {
+                each.filter(|_| model.model_id == "a").map(|each| Price { input: each, output: each })
+            };
+            sentence(models.len(), &most(models, QUESTIONS, &canary_profile(), price))
+        };
+        let cheap = told(&models[..1], Some(0.1));
+        assert!(cheap.ends_with("tokens and less than 0.01 dollars"), "{cheap}");
+        assert!(told(&models, None).ends_with("; no price is known"));
+        let some = told(&models, Some(100.0));
         assert!(some.starts_with("canary: 2 models, one question a day"), "{some}");
         assert!(
             some.ends_with("dollars, without 1 model of unknown price") && !some.contains("less"),

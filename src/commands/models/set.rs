@@ -120,7 +120,11 @@ fn tell_same(entry: &CatalogEntry, wanted: &ModelEdits) {
 
 /// The models that are not asked the daily question yet.
 fn without_canary(entries: &[CatalogEntry]) -> Vec<ModelRef> {
-    entries.iter().filter(|entry| !has_canary(entry)).map(|entry| entry.model.clone()).collect()
+    let lanes = |entry: &CatalogEntry| match entry.pinned_endpoints() {
+        endpoints if endpoints.is_empty() => vec![entry.model.clone()],
+        endpoints => endpoints.iter().map(|endpoint| entry.model.pinned(&endpoint.tag)).collect(),
+    };
+    entries.iter().filter(|entry| !has_canary(entry)).flat_map(lanes).collect()
 }
 
 /// True if the daily question is asked already.

@@ -6,9 +6,8 @@ use crate::cli::run::RunArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::commands::prompts;
-use crate::daemon::price::{cost, listed, worst_case};
+use crate::daemon::price::{ListedPrices, cost, worst_case};
 use crate::domain::daemon_config::Price;
-use crate::domain::listing::listed_id;
 use crate::domain::{ModelRef, Profile};
 use crate::measure::load::LoadSpec;
 use crate::output::{prompt, units};
@@ -17,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The upper bound of the usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct UsageEstimate {
+pub struct UsageEstimate {
+    models: usize,
     calls: u64,
     tokens: u64,
     micro_dollars: u64,
@@ -41,7 +41,7 @@ pub async fn agreed(
     let halves = if args.paired { 2 } else { 1 };
     let each = load.requests.map(|units| units.saturating_mul(halves).saturating_add(args.warmup));
     let said = match each {
-        Some(each) => sentence(models.len(), most(models, each, profile, price)),
+        Some(each) => sentence(most(models, each, profile, price)),
         None => {
             format!("{}, as many calls as fit into --duration", units::counted(models.len() as u64, "model"))
         }
@@ -63,7 +63,7 @@ pub fn one_call_each(
     profile: &Profile,
     price: impl Fn(&ModelRef) -> Option<Price>,
 ) -> String {
-    sentence(models.len(), most(models, 1, profile, price))
+    sentence(most(models, 1, profile, price))
 }
 
 /// The prices of these models, as the configuration or their providers' lists state them. A bridge knows no list, and one
@@ -73,22 +73,22 @@ pub async fn prices(
     place: Option<&StoreOrBridge>,
     models: &[ModelRef],
 ) -> HashMap<ModelRef, Price> {
-    let mut listed_prices = HashMap::new();
+    let mut rows = Vec::new();
     let providers: BTreeSet<&str> = models.iter().map(|model| model.provider.as_str()).collect();
     if let Some(StoreOrBridge::Store(store)) = place {
         for provider in providers {
-            listed_prices.extend(listed(store.listed(Some(provider)).await.unwrap_or_default()));
+            rows.extend(store.listed(Some(provider)).await.unwrap_or_default());
         }
     }
+    let listed = ListedPrices::of(rows);
     let price = |model: &ModelRef| {
-        let id = listed_id(&model.provider, model.served_id()).to_owned();
-        let listed = listed_prices.get(&ModelRef::new(model.provider.clone(), id)).copied();
-        Some((model.clone(), context.settings.daemon_config.price(model, listed)?))
+        Some((model.clone(), context.settings.daemon_config.price(model, listed.get(model))?))
     };
     models.iter().filter_map(price).collect()
 }
 
-fn most(
+/// The most that so many calls of each of these models use.
+pub fn most(
     models: &[ModelRef],
     each: u64,
     profile: &Profile,
@@ -100,6 +100,7 @@ fn most(
     let of_all = |amount: u64| amount.saturating_mul(models.len() as u64);
     let costs = prices.iter().map(|price| cost(*price, input, output));
     UsageEstimate {
+        models: models.len(),
         calls: of_all(each),
         tokens: of_all(input.saturating_add(output)),
         micro_dollars: costs.fold(0, u64::saturating_add),
@@ -107,23 +108,26 @@ fn most(
     }
 }
 
-fn sentence(models: usize, most: UsageEstimate) -> String {
-    let UsageEstimate { calls, tokens, micro_dollars, unpriced } = most;
-    let models_said = units::counted(models as u64, "model");
-    let used = format!(
-        "{models_said}, {}, at most about {}",
-        units::counted(calls, "call"),
-        units::counted(tokens, "token")
-    );
-    let dollars = match micro_dollars {
-        1..10_000 => "less than 0.01 dollars".to_owned(),
-        _ => format!("{:.2} dollars", micro_dollars as f64 / 1e6),
-    };
-    match unpriced {
-        0 => format!("{used} and {dollars}"),
-        all if all == models => format!("{used}; no price is known"),
-        some => {
-            format!("{used} and {dollars}, without {} of unknown price", units::counted(some as u64, "model"))
+fn sentence(most: UsageEstimate) -> String {
+    let models = units::counted(most.models as u64, "model");
+    format!("{models}, {}, at most about {}", units::counted(most.calls, "call"), most.tokens_and_money())
+}
+
+impl UsageEstimate {
+    /// The tokens, and the dollars as far as prices are known.
+    pub fn tokens_and_money(&self) -> String {
+        let tokens = units::counted(self.tokens, "token");
+        let dollars = match self.micro_dollars {
+            1..10_000 => "less than 0.01 dollars".to_owned(),
+            micro => format!("{:.2} dollars", micro as f64 / 1e6),
+        };
+        match self.unpriced {
+            0 => format!("{tokens} and {dollars}"),
+            all if all == self.models => format!("{tokens}; no price is known"),
+            some => {
+                let unpriced = units::counted(some as u64, "model");
+                format!("{tokens} and {dollars}, without {unpriced} of unknown price")
+            }
         }
     }
 }
@@ -142,8 +146,8 @@ mod tests {
         let found = most(&models, 3, &profile, one);
         assert_eq!((found.calls, found.tokens), (6, 6 * (input + output)));
         assert_eq!((found.micro_dollars, found.unpriced), (3 * (input + 2 * output), 1));
-        assert!(sentence(2, found).ends_with("without 1 model of unknown price"), "{}", sentence(2, found));
-        assert!(sentence(2, most(&models, 1, &profile, |_| None)).ends_with("no price is known"));
+        assert!(sentence(found).ends_with("without 1 model of unknown price"), "{}", sentence(found));
+        assert!(sentence(most(&models, 1, &profile, |_| None)).ends_with("no price is known"));
         let endless = most(&models, u64::MAX, &profile, one);
         assert_eq!((endless.calls, endless.tokens), (u64::MAX, u64::MAX));
     }

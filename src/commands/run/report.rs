@@ -136,7 +136,7 @@ pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
         models,
     };
     let checked = check_all(&ended.gates, &report, &ended.history);
-    show(&report, &checked, last.as_deref(), ended.view, ended.terminal)?;
+    show(&report, &checked, last.as_deref(), ended.view, !ended.allow_undecided, ended.terminal)?;
     if let Some(sentence) = ended.proxies.sentence(&report.models) {
         print::note(&sentence);
     }
@@ -196,13 +196,14 @@ fn show(
     checked: &[GateResult],
     last: Option<&Run>,
     wanted: ReportOptions,
+    undecided_fails: bool,
     terminal: Terminal,
 ) -> Result<(), CommandError> {
     let plain = ReportView::new(Terminal { colour: false, ..terminal }, false);
     let text = if wanted.json {
         json::text(report, checked)
     } else if wanted.markdown {
-        markdown::summary(report, checked, wanted.sort)
+        markdown::summary(report, checked, undecided_fails, wanted.sort)
     } else if wanted.lines || wanted.quiet {
         String::new()
     } else {

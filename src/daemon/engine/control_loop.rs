@@ -11,12 +11,12 @@ use crate::daemon::lane::Lane;
 use crate::daemon::lane_state::LaneState;
 use crate::daemon::liveness::Liveness;
 use crate::daemon::memory_trim::MemoryTrimmer;
+use crate::daemon::price::ListedPrices;
 use crate::daemon::roster::RosterByProvider;
 use crate::daemon::series_work::{RequestSpecs, work};
 use crate::daemon::status_file;
 use crate::daemon::store_sync::WorkUpdate;
 use crate::domain::ModelRef;
-use crate::domain::daemon_config::Price;
 use crate::domain::daemon_status::{DaemonStatus, STATUS_FORMAT};
 use crate::measure::outcome_row::measured_by;
 use crate::outbox::Spend;
@@ -61,7 +61,7 @@ pub struct ControlLoop {
     supervisor: LaneSupervisor,
     /// The work that the lanes have now.
     given: RosterByProvider,
-    prices: Arc<HashMap<ModelRef, Price>>,
+    prices: Arc<ListedPrices>,
     proposed: Arc<BTreeMap<String, u32>>,
     started_at: DateTime<Utc>,
     /// Read only once: a process without free descriptors cannot read it.

@@ -77,8 +77,16 @@ fn a_gate_against_history_says_what_it_compared() {
 #[test]
 fn a_summary_for_a_job_says_it_too() {
     let (report, checked) = checked(&CONDITIONS);
-    let summary =
-        crate::output::markdown::summary(&report, &checked, crate::output::side_by_side::Sort::Ttft);
+    let summary = |undecided_fails: bool| {
+        let sort = crate::output::side_by_side::Sort::Ttft;
+        crate::output::markdown::summary(&report, &checked, undecided_fails, sort)
+    };
+    let bold = |text: &str| text.lines().filter(|line| line.starts_with("| **")).count();
+    let open =
+        checked.iter().filter(|one| one.verdict == crate::measure::gate::GateVerdict::Undecided).count();
+    assert!(open > 0);
+    assert_eq!(bold(&summary(true)), bold(&summary(false)) + open);
+    let summary = summary(true);
     let line = summary.lines().find(|line| line.starts_with("| **TRIPPED (2.26x")).unwrap();
     assert!(line.contains("260 ms in 20 samples against 115 ms in 326 stored runs of 7 days"), "{line}");
 }

@@ -92,9 +92,14 @@ impl StatusReport {
     fn rows(&self) -> Vec<ProviderRow<'_>> {
         let mut lanes: BTreeMap<String, LaneReport> = BTreeMap::new();
         let elsewhere = self.fleet.iter().flat_map(|fleet| fleet.lanes(self.as_of));
-        for lane in
-            elsewhere.chain(self.daemon_status.iter().flat_map(|daemon_status| daemon_status.lanes.clone()))
-        {
+        let here = self.daemon_status.iter().flat_map(|daemon_status| {
+            // A report of another day tells nothing of today's budget.
+            let is_of_today = daemon_status.written_at.date_naive() == self.as_of.date_naive();
+            let of_today =
+                move |lane: LaneReport| LaneReport { budget: lane.budget.filter(|_| is_of_today), ..lane };
+            daemon_status.lanes.clone().into_iter().map(of_today)
+        });
+        for lane in elsewhere.chain(here) {
             lanes.insert(lane.provider.clone(), lane);
         }
         let states = self.fleet.iter().flat_map(|fleet| &fleet.providers);

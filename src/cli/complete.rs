@@ -29,6 +29,8 @@ pub enum CompletionSource {
     Troubles,
     Runs,
     Batches,
+    /// Ids of changes of series.
+    Changes,
     Profiles,
 }
 
@@ -47,6 +49,8 @@ const NAMES: &[(Option<&str>, &str, CompletionSource)] = &[
     (None, "what", CompletionSource::Troubles),
     (None, "id", CompletionSource::Runs),
     (None, "batch", CompletionSource::Batches),
+    (Some("changes"), "explain", CompletionSource::Changes),
+    (Some("ack"), "change", CompletionSource::Changes),
     (None, "profile", CompletionSource::Profiles),
 ];
 
@@ -294,6 +298,8 @@ mod tests {
             ("models add ", CompletionSource::Listed),
             ("models undo ", CompletionSource::Batches),
             ("models history --batch ", CompletionSource::Batches),
+            ("results changes --explain ", CompletionSource::Changes),
+            ("results changes ack ", CompletionSource::Changes),
             ("errors show ", CompletionSource::Troubles),
             ("errors summary -p groq -m ", CompletionSource::Models),
             ("results list -n 3 --lines 4 -m ", CompletionSource::Models),

@@ -1,6 +1,7 @@
 //! What the program offers, and that it offers nothing, says nothing and changes nothing where anything is wrong.
 
 use super::{Desk, ODD};
+use crate::stores::series::{change, opened};
 use crate::support::Home;
 use std::net::TcpListener;
 use std::process::Output;
@@ -44,6 +45,11 @@ async fn names_are_those_of_the_store() {
         for line in [&["models", "undo", ""][..], &["models", "history", "--batch", &batch[..5]]] {
             assert_eq!(desk.offers(line).first(), Some(&batch), "{line:?}");
         }
+
+        let changes = [change("0f1e", "old", 9), change("0f2d", "new", 2), change("77aa", "new", 1)];
+        opened(&desk.backend).await.keep_changes(&changes).await.unwrap();
+        assert_eq!(desk.offers(&["results", "changes", "--explain", "0f"]), ["0f2d", "0f1e"]);
+        assert_eq!(desk.offers(&["results", "changes", "ack", "7"]), ["77aa"]);
     }
 }
 

@@ -11,7 +11,7 @@ pub mod mongo;
 mod notices;
 mod rankings;
 mod received;
-mod series;
+pub mod series;
 mod sqlite;
 mod standing;
 mod story;

@@ -22,7 +22,7 @@ use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::time::Instant;
 
-async fn opened(backend: &Backend) -> Arc<dyn Store> {
+pub async fn opened(backend: &Backend) -> Arc<dyn Store> {
     let store = backend.open(&["cloud-default-v1"]).await;
     store.init().await.unwrap();
     store
@@ -155,7 +155,7 @@ async fn blocks_are_made_of_rows_and_made_again_where_rows_came_late() {
     }
 }
 
-fn change(id: &str, model: &str, days: i64) -> SeriesChange {
+pub fn change(id: &str, model: &str, days: i64) -> SeriesChange {
     let at = slot_start(166_400) - TimeDelta::days(days);
     SeriesChange {
         id: id.to_owned(),

@@ -19,6 +19,7 @@ pub async fn found(names: CompletionSource, typed: &str, context: &Context) -> V
         }
         CompletionSource::Runs => shelf(SuggestionSource::Runs, typed, context).await,
         CompletionSource::Batches => shelf(SuggestionSource::Batches, typed, context).await,
+        CompletionSource::Changes => shelf(SuggestionSource::Changes, typed, context).await,
         CompletionSource::Models
         | CompletionSource::Measurable
         | CompletionSource::Listed

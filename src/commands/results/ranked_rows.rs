@@ -102,7 +102,7 @@ impl RankedQuery<'_> {
         let value = attempt.values[self.figure].filter(|_| !attempt.suspect);
         let runs = model.attempts.series.entry(attempt.stratum.clone()).or_default();
         runs.add(at, value);
-        rows.odd += attempt.odd_values;
+        rows.odd += u64::from(attempt.odd[self.figure]);
     }
 
     fn add_to_lane(&self, model: &mut ReadModel, attempt: &StoredAttempt, at: i64) {

@@ -85,7 +85,7 @@ impl ComparedRows {
         if row.suspect {
             return;
         }
-        self.counted[side].odd_values += row.odd_values;
+        self.counted[side].odd_values += row.odd.iter().filter(|odd| **odd).count() as u64;
         let series = self.series.entry((name, row.stratum.clone())).or_insert_with(|| ModelSeries {
             runs: [0, 0],
             figures: std::array::from_fn(|_| SeriesSamples::default()),

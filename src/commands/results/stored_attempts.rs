@@ -95,7 +95,8 @@ pub struct StoredAttempt {
     pub suspect: bool,
     /// The figures, in the order of [`FIGURES`].
     pub values: [Option<f64>; FIGURES.len()],
-    pub odd_values: u64,
+    /// Those that hold no number, in the same order.
+    pub odd: [bool; FIGURES.len()],
 }
 
 impl StoredAttempt {
@@ -117,7 +118,7 @@ impl StoredAttempt {
             name => {
                 if let Some(place) = FIGURES.iter().position(|figure| figure.field == name) {
                     row.values[place] = number(value);
-                    row.odd_values += u64::from(row.values[place].is_none() && value != "null");
+                    row.odd[place] = row.values[place].is_none() && value != "null";
                 }
             }
         });
@@ -159,7 +160,10 @@ mod tests {
             "runner":"tokyo","benchmark_profile_id":7,"connection":"cold","sample_role":"published"}"#,
         );
         assert_eq!(row.model(), Some(ModelRef::new("groq", "m")));
-        assert_eq!((row.values, row.odd_values), ([None, Some(48.0), None, None, None], 3));
+        assert_eq!(
+            (row.values, row.odd),
+            ([None, Some(48.0), None, None, None], [true, false, false, true, true])
+        );
         let (runner, connection) = (Some("tokyo".to_owned()), Some("cold".to_owned()));
         assert_eq!(row.stratum, RunStratum { runner, profile: None, connection });
         assert_eq!((row.series(), row.ours), (RunSeries::Published, false));

@@ -1,4 +1,4 @@
-//! Suggested names for shell completion: models, runs, batches, fingerprints. Every answer is short, comes from an
+//! Suggested names for shell completion: models, runs, batches, changes, fingerprints. Every answer is short, comes from an
 //! index and only reads.
 
 pub(super) mod mongo;
@@ -24,6 +24,8 @@ pub enum SuggestionSource {
     Runs,
     /// Ids of batches of changes, newest first.
     Batches,
+    /// Ids of changes of series, newest first.
+    Changes,
     Fingerprints,
 }
 

@@ -63,6 +63,18 @@ impl MongoSuggestions {
                 let about = |row: &Document| format!("{} by {}", shown(row, "action"), shown(row, "who"));
                 Ok(rows.iter().filter_map(|row| named(row, "_id", about(row))).collect())
             }
+            SuggestionSource::Changes => {
+                let rows = self.database.collection(&self.names.series_changes);
+                let find = rows.find(begins("_id", beginning)).sort(doc! { "began_at": -1, "_id": 1 });
+                let fields = doc! { "provider": 1, "model": 1, "metric": 1, "fact": 1 };
+                let find = find.projection(fields).limit(i64::from(NEWEST)).max_time(PATIENCE);
+                let rows = gathered(find.await?).await?;
+                let about = |row: &Document| {
+                    let what = if row.contains_key("metric") { "metric" } else { "fact" };
+                    format!("{}:{}, {}", shown(row, "provider"), shown(row, "model"), shown(row, what))
+                };
+                Ok(rows.iter().filter_map(|row| named(row, "_id", about(row))).collect())
+            }
             SuggestionSource::Fingerprints => {
                 let rows = self.database.collection(&self.names.error_rollups);
                 let find = rows.find(begins("fingerprint", beginning)).sort(doc! { "fingerprint": 1 });

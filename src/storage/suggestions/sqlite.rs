@@ -44,8 +44,8 @@ fn look(path: &Path, shelf: &SuggestionSource, beginning: &str) -> Result<Vec<Su
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     let (sql, provider) = question(shelf);
-    let limit =
-        if matches!(shelf, SuggestionSource::Runs | SuggestionSource::Batches) { NEWEST } else { MOST };
+    let newest = [SuggestionSource::Runs, SuggestionSource::Batches, SuggestionSource::Changes];
+    let limit = if newest.contains(shelf) { NEWEST } else { MOST };
     let all: [(&str, &dyn ToSql); 3] =
         [(":beginning", &beginning), (":limit", &limit), (":provider", &provider)];
     let mut statement = connection.prepare(sql)?;
@@ -87,6 +87,12 @@ fn question(shelf: &SuggestionSource) -> (&'static str, Option<&str>) {
         SuggestionSource::Batches => (
             "SELECT id, action || ' by ' || who, NULL FROM catalog_batches
                 WHERE substr(id, 1, length(:beginning)) = :beginning ORDER BY id DESC LIMIT :limit",
+            None,
+        ),
+        SuggestionSource::Changes => (
+            "SELECT id, doc ->> 'provider' || ':' || (doc ->> 'model') || ', ' ||
+                coalesce(doc ->> 'metric', doc ->> 'fact', ''), NULL FROM series_changes
+                WHERE substr(id, 1, length(:beginning)) = :beginning ORDER BY began_ms DESC, id LIMIT :limit",
             None,
         ),
         SuggestionSource::Fingerprints => (

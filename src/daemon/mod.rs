@@ -37,6 +37,7 @@ pub mod quarantine;
 pub mod request_execution;
 pub mod roster;
 pub mod row_annotations;
+pub mod sampling_plan;
 pub mod schedule;
 pub mod self_check;
 pub mod series_work;

@@ -232,7 +232,8 @@ impl StoreSync {
             return Ok(());
         }
         let now = self.shared.clock.now();
-        let noise = self.shared.store_handle.ask(move |store| async move { known_noise(&*store, now).await }).await?;
+        let noise =
+            self.shared.store_handle.ask(move |store| async move { known_noise(&*store, now).await }).await?;
         self.untold.any |= noise != *self.noise;
         (self.noise, self.planned) = (Arc::new(noise), Some(today));
         Ok(())

@@ -40,7 +40,8 @@ fn list(dialect: &DialectReport, figures: &DialectFigures, view: &ReportView) ->
     if figures.requests == 0 {
         return vec!["  no figure".to_owned()];
     }
-    let rows: Vec<DialectLine<'_>> = dialect.dialect.definition().metrics.iter().zip(&figures.samples).collect();
+    let rows: Vec<DialectLine<'_>> =
+        dialect.dialect.definition().metrics.iter().zip(&figures.samples).collect();
     let width = view.terminal.width.saturating_sub(2);
     let list = ListReport::new(&rows)
         .column(Column::new("METRIC").free(), |(metric, _)| metric.name.to_owned())
@@ -113,7 +114,8 @@ mod tests {
     /// wire format.
     fn report(dialect: MetricDialect) -> Report {
         let report = testing::report();
-        let mut collector = DialectCollector::expecting(dialect, report.models.iter().map(|model| &model.model));
+        let mut collector =
+            DialectCollector::expecting(dialect, report.models.iter().map(|model| &model.model));
         for place in 0..20_u64 {
             let text: Vec<Duration> =
                 (0..64).map(|token| Duration::from_millis(200 + 10 * (place % 7) + 20 * token)).collect();

@@ -166,11 +166,16 @@ mod tests {
     }
 
     fn planned() -> (Vec<DueRow>, PlanReport) {
-        let note =
-            PlanNote { why: "rarer", configured_seconds: 900, half_width: Some(0.012), half_width_configured: Some(0.01) };
+        let note = PlanNote {
+            why: "rarer",
+            configured_seconds: 900,
+            half_width: Some(0.012),
+            half_width_configured: Some(0.01),
+        };
         let mut rows = rows();
         rows[2].plan = Some(note);
-        rows[0].plan = Some(PlanNote { why: "unknown", half_width: None, half_width_configured: None, ..note });
+        rows[0].plan =
+            Some(PlanNote { why: "unknown", half_width: None, half_width_configured: None, ..note });
         (rows, PlanReport { series: 2, rarer: 1, oftener: 0, unknown: 1, cost_share: 0.5, priced: false })
     }
 

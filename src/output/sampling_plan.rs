@@ -18,7 +18,8 @@ pub struct PlanNote {
 
 /// For example `Plan: precision, of 40 series 21 rarer and 6 more often than configured, 2 too young to plan; 70 % of the cost`.
 pub fn sentence(plan: &PlanReport) -> String {
-    let young = if plan.unknown > 0 { format!(", {} too young to plan", plan.unknown) } else { String::new() };
+    let young =
+        if plan.unknown > 0 { format!(", {} too young to plan", plan.unknown) } else { String::new() };
     let unit = if plan.priced { "cost" } else { "runs" };
     let share = units::share((plan.cost_share * 100.0).round() / 100.0);
     format!(
@@ -52,7 +53,8 @@ mod tests {
 
     #[test]
     fn a_plan_is_told_in_one_sentence() {
-        let plan = PlanReport { series: 1040, rarer: 21, oftener: 6, unknown: 2, cost_share: 0.6987, priced: true };
+        let plan =
+            PlanReport { series: 1040, rarer: 21, oftener: 6, unknown: 2, cost_share: 0.6987, priced: true };
         assert_eq!(
             sentence(&plan),
             "Plan: precision, of 1,040 series 21 rarer and 6 more often than configured, 2 too young to plan; 70 % of the cost"
@@ -69,7 +71,10 @@ mod tests {
             half_width: Some(0.012_34),
             half_width_configured: Some(0.01),
         };
-        assert_eq!((cell(Some(&note), true), cell(Some(&note), false)), ("rarer, ±1.2 %".into(), "rarer, +-1.2 %".into()));
+        assert_eq!(
+            (cell(Some(&note), true), cell(Some(&note), false)),
+            ("rarer, ±1.2 %".into(), "rarer, +-1.2 %".into())
+        );
         assert_eq!(cell(Some(&PlanNote { why: "unknown", half_width: None, ..note }), true), "unknown");
         assert_eq!(cell(None, true), "");
         assert_eq!(document(&note)["half_width_configured"], 0.01);

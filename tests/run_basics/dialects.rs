@@ -34,13 +34,19 @@ fn a_tools_figures_are_those_of_the_same_requests() {
         ("guidellm", "time_to_first_token_ms", "inter_token_latency_ms", "request_latency", 1.0),
     ] {
         let document = document(tool, &[]);
-        assert_eq!((&document["dialect"]["tool"], &document["models"][0]["dialect"]["requests"]), (&tool.into(), &5.into()));
+        assert_eq!(
+            (&document["dialect"]["tool"], &document["models"][0]["dialect"]["requests"]),
+            (&tool.into(), &5.into())
+        );
         let ours = |metric: &str| document["models"][0]["metrics"][metric]["p50"].as_f64().unwrap();
         // The first token with text is the same one in all three; so is the last.
         assert!((median(&document, first) / 1e3 - ours("ttft")).abs() < 1e-6, "{document}");
         assert!((median(&document, pace) / 1e3 / ours("itl") - 1.0).abs() < 0.05, "{document}");
         assert!(median(&document, latency) / unit <= ours("total") + 1e-9, "{document}");
-        assert!(median(&document, latency) / unit >= 0.06 + 39.0 * 0.005, "no sooner than it was sent: {document}");
+        assert!(
+            median(&document, latency) / unit >= 0.06 + 39.0 * 0.005,
+            "no sooner than it was sent: {document}"
+        );
     }
 }
 

@@ -14,9 +14,9 @@ use crate::daemon::sampling_plan::stored::{KnownNoise, known_noise, plan};
 use crate::daemon::schedule::{DueTime, due};
 use crate::daemon::series_work::{AFTER_A_CRASH, RequestSpecs, SeriesWork, turn, work};
 use crate::daemon::turn_times::BlockDays;
-use crate::domain::{ModelRef, Series};
 use crate::domain::daemon_config::{DaemonConfig, PlanKind, Price};
 use crate::domain::daemon_status::PlanReport;
+use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::output::dry_run::{DueReason, DueRow, document, due as table};
 use crate::output::sampling_plan::PlanNote;
@@ -108,8 +108,7 @@ fn turns(
         .collect();
     let questions = RequestSpecs::new(questions.to_vec());
     let asked = roster.by_provider();
-    let plan =
-        noise.map(|(noise, prices)| plan(asked, questions.profiles(), noise, daemon_config, prices));
+    let plan = noise.map(|(noise, prices)| plan(asked, questions.profiles(), noise, daemon_config, prices));
     let daemon_config = daemon_config.planned(plan.as_ref().map(SamplingPlan::cadences).unwrap_or_default());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {

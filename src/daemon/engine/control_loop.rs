@@ -235,8 +235,7 @@ impl ControlLoop {
         let configured = shared.daemon_config.proposed(&listed.proposed);
         let cadences = self.plan(&listed, &configured);
         let WorkUpdate { asked, turns, prices, ref proposed, .. } = listed;
-        let same_rules =
-            *self.prices == *prices && self.proposed == *proposed && self.planned == cadences;
+        let same_rules = *self.prices == *prices && self.proposed == *proposed && self.planned == cadences;
         let before = std::mem::replace(&mut self.given, asked);
         let daemon_config = configured.planned(cadences.clone());
         (self.prices, self.proposed, self.planned) = (prices, Arc::clone(proposed), cadences);

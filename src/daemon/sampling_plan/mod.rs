@@ -115,8 +115,10 @@ struct DayUse {
 impl SamplingPlan {
     /// Plans these series, whose order says nothing.
     pub fn of(demands: &[SeriesDemand], daemon_config: &DaemonConfig) -> Self {
-        let priced = demands.iter().all(|demand| demand.price.is_some_and(|price| cost(price, demand.tokens) > 0.0));
-        let mut rungs: Vec<Rungs<'_>> = demands.iter().filter_map(|demand| Rungs::of(demand, priced)).collect();
+        let priced =
+            demands.iter().all(|demand| demand.price.is_some_and(|price| cost(price, demand.tokens) > 0.0));
+        let mut rungs: Vec<Rungs<'_>> =
+            demands.iter().filter_map(|demand| Rungs::of(demand, priced)).collect();
         rungs.sort_by_key(|one| (&one.demand.model, &one.demand.profile_id));
         let configured: f64 = rungs.iter().map(|one| one.cost_at(one.configured)).sum();
         give(&mut rungs, demands, configured * BUDGET, daemon_config);
@@ -125,7 +127,9 @@ impl SamplingPlan {
             rungs.iter().map(|one| ((&one.demand.model, one.demand.profile_id.as_str()), one)).collect();
         let mut series: Vec<PlannedSeries> = demands
             .iter()
-            .map(|demand| planned_of(demand, known.get(&(&demand.model, demand.profile_id.as_str())).copied()))
+            .map(|demand| {
+                planned_of(demand, known.get(&(&demand.model, demand.profile_id.as_str())).copied())
+            })
             .collect();
         series.sort_by(|one, other| (&one.model, &one.profile_id).cmp(&(&other.model, &other.profile_id)));
         let cost_share = if configured > 0.0 { planned / configured } else { 1.0 };
@@ -135,7 +139,8 @@ impl SamplingPlan {
     /// The cadences that differ from the configured ones.
     pub fn cadences(&self) -> PlannedCadences {
         let mut cadences: PlannedCadences = BTreeMap::new();
-        for one in self.series.iter().filter(|one| matches!(one.why, PlanReason::Rarer | PlanReason::Oftener)) {
+        for one in self.series.iter().filter(|one| matches!(one.why, PlanReason::Rarer | PlanReason::Oftener))
+        {
             let of_model = cadences.entry(one.model.clone()).or_default();
             of_model.insert(one.profile_id.clone(), one.cadence_seconds);
         }
@@ -157,7 +162,9 @@ impl SamplingPlan {
 
     /// What it gives to a series.
     pub fn find(&self, model: &ModelRef, profile_id: &str) -> Option<&PlannedSeries> {
-        let found = self.series.binary_search_by(|one| (&one.model, one.profile_id.as_str()).cmp(&(model, profile_id)));
+        let found = self
+            .series
+            .binary_search_by(|one| (&one.model, one.profile_id.as_str()).cmp(&(model, profile_id)));
         found.ok().map(|place| &self.series[place])
     }
 }
@@ -184,7 +191,8 @@ impl<'a> Rungs<'a> {
             return None;
         }
         let now = nearest(&cadences, noise.recent_samples);
-        let visible = |place: &usize| noise.variance(ladder::runs_per_block(cadences[*place])).sqrt() <= VISIBLE;
+        let visible =
+            |place: &usize| noise.variance(ladder::runs_per_block(cadences[*place])).sqrt() <= VISIBLE;
         let longest = (configured + 1..cadences.len()).rfind(visible).unwrap_or(configured);
         let least = now.saturating_sub(1);
         let at = longest.min(now + 1).max(least);
@@ -240,12 +248,7 @@ impl DayUse {
 }
 
 /// Gives runs away. Steps of one series lessen its interval ever less, so the best steps of all can be taken in one order.
-fn give<'a>(
-    rungs: &mut [Rungs<'a>],
-    demands: &'a [SeriesDemand],
-    budget: f64,
-    daemon_config: &DaemonConfig,
-) {
+fn give<'a>(rungs: &mut [Rungs<'a>], demands: &'a [SeriesDemand], budget: f64, daemon_config: &DaemonConfig) {
     let mut days = days(rungs, demands);
     let mut spent: f64 = rungs.iter().map(|one| one.cost_at(one.at)).sum();
     for step in steps(rungs) {
@@ -319,7 +322,8 @@ fn planned_of(demand: &SeriesDemand, rungs: Option<&Rungs<'_>>) -> PlannedSeries
 /// The place of the cadence that leads to so many samples in a block.
 fn nearest(cadences: &[u32], samples: f64) -> usize {
     let apart = |cadence: &u32| (ladder::runs_per_block(*cadence) / samples.max(0.1)).ln().abs();
-    let places = (0..cadences.len()).min_by(|one, other| apart(&cadences[*one]).total_cmp(&apart(&cadences[*other])));
+    let places =
+        (0..cadences.len()).min_by(|one, other| apart(&cadences[*one]).total_cmp(&apart(&cadences[*other])));
     places.unwrap_or(0)
 }
 

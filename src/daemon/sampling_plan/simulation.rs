@@ -45,7 +45,12 @@ impl TrueSeries {
             tokens: (0, 100),
             price: Some(Price { input: price, output: price }),
         };
-        Self { demand, of_blocks: variance * (1.0 - share), of_run: variance * share * 6.0, blocks: Vec::new() }
+        Self {
+            demand,
+            of_blocks: variance * (1.0 - share),
+            of_run: variance * share * 6.0,
+            blocks: Vec::new(),
+        }
     }
 
     fn measure(&mut self, day: i64, cadence: u32, state: &mut u64) {
@@ -53,7 +58,11 @@ impl TrueSeries {
         for slot in day * SLOTS_OF_DAY..(day + 1) * SLOTS_OF_DAY {
             let samples = (runs + uniform(state)).floor().max(1.0);
             let deviation = (self.of_blocks + self.of_run / samples).sqrt();
-            self.blocks.push(NoiseBlock { slot, ln_median: deviation * normal(state), samples: samples as u32 });
+            self.blocks.push(NoiseBlock {
+                slot,
+                ln_median: deviation * normal(state),
+                samples: samples as u32,
+            });
         }
     }
 
@@ -85,16 +94,17 @@ fn simulated(seed: u64, prices: f64) -> PlanWorth {
     worth(&fleet, &plan)
 }
 
+fn widths<'a>(all: impl Iterator<Item = (&'a TrueSeries, u32)>) -> Vec<f64> {
+    let mut widths: Vec<f64> = all.map(|(one, cadence)| one.half_width(cadence)).collect();
+    widths.sort_by(f64::total_cmp);
+    widths
+}
+
 fn worth(fleet: &[TrueSeries], plan: &SamplingPlan) -> PlanWorth {
     let planned = || fleet.iter().zip(&plan.series).map(|(one, planned)| (one, planned.cadence_seconds));
     let even = || fleet.iter().map(|one| (one, CONFIGURED));
     let cost = |one: &TrueSeries, cadence| one.demand.price.unwrap().output * ladder::runs_per_day(cadence);
-    let widths = |all: &mut dyn Iterator<Item = (&TrueSeries, u32)>| {
-        let mut widths: Vec<f64> = all.map(|(one, cadence)| one.half_width(cadence)).collect();
-        widths.sort_by(f64::total_cmp);
-        widths
-    };
-    let (new, old) = (widths(&mut planned()), widths(&mut even()));
+    let (new, old) = (widths(planned()), widths(even()));
     let squares = |widths: &[f64]| widths.iter().map(|width| width * width).sum::<f64>();
     let place = SERIES * 9 / 10;
     PlanWorth {
@@ -112,9 +122,11 @@ fn worth(fleet: &[TrueSeries], plan: &SamplingPlan) -> PlanWorth {
 fn intervals_are_as_wide_for_thirty_percent_fewer_runs() {
     for seed in [11, 12, 13, 14] {
         let found = simulated(seed, 0.0);
-        println!("{seed}: {found:?}");
         assert!(found.cost <= 0.7001, "{found:?}");
-        assert!(found.root_mean_square <= 1.0 && found.widest < 0.95 && found.ninth_decile <= 1.0, "{found:?}");
+        assert!(
+            found.root_mean_square <= 1.0 && found.widest < 0.95 && found.ninth_decile <= 1.0,
+            "{found:?}"
+        );
         assert!(found.mean <= 1.15, "{found:?}");
     }
 }
@@ -124,7 +136,6 @@ fn intervals_are_as_wide_for_thirty_percent_fewer_runs() {
 fn intervals_are_as_wide_for_thirty_percent_less_money() {
     for seed in [21, 22, 23, 24] {
         let found = simulated(seed, 1.2);
-        println!("{seed}: {found:?}");
         assert!(found.cost <= 0.7001, "{found:?}");
         assert!(found.root_mean_square <= 1.0 && found.mean <= 1.01 && found.widest < 1.0, "{found:?}");
     }

@@ -56,7 +56,8 @@ fn newest_of_each(all: Vec<StoredSeries>, from_day: i64) -> HashMap<String, (Mod
     for one in all.into_iter().filter(own) {
         let Some(profile) = one.series.profile.clone() else { continue };
         let name = (one.series.model.clone(), profile);
-        let better = |known: &StoredSeries| (one.sampled_blocks, &one.key) > (known.sampled_blocks, &known.key);
+        let better =
+            |known: &StoredSeries| (one.sampled_blocks, &one.key) > (known.sampled_blocks, &known.key);
         if best.get(&name).is_none_or(better) {
             best.insert(name, one);
         }
@@ -96,7 +97,9 @@ pub fn plan<'a>(
         price: daemon_config.price(model, prices.get(&model.unpinned()).copied()),
     };
     let profiles: Vec<&Profile> = profiles.collect();
-    let demands: Vec<SeriesDemand> =
-        models.flat_map(|model| profiles.iter().map(move |profile| (model, *profile))).map(|(model, profile)| demand(model, profile)).collect();
+    let demands: Vec<SeriesDemand> = models
+        .flat_map(|model| profiles.iter().map(move |profile| (model, *profile)))
+        .map(|(model, profile)| demand(model, profile))
+        .collect();
     SamplingPlan::of(&demands, daemon_config)
 }

@@ -61,7 +61,10 @@ fn a_series_moves_by_one_rung_from_what_its_last_days_had() {
 
 #[test]
 fn a_series_whose_changes_would_no_longer_be_seen_is_not_made_rarer() {
-    let plan = SamplingPlan::of(&[demand("loud", Some(0.25)), demand("louder", Some(0.5))], &DaemonConfig::default());
+    let plan = SamplingPlan::of(
+        &[demand("loud", Some(0.25)), demand("louder", Some(0.5))],
+        &DaemonConfig::default(),
+    );
     // All of the budget is less than what both have, and neither gives anything.
     assert_eq!((cadence(&plan, "loud").0, cadence(&plan, "louder").0), (1800, 1800));
     let slow = SeriesDemand { cadence_seconds: 21_600, ..demand("slow", Some(0.01)) };
@@ -71,7 +74,8 @@ fn a_series_whose_changes_would_no_longer_be_seen_is_not_made_rarer() {
 
 #[test]
 fn a_day_of_a_provider_that_is_full_gets_no_more() {
-    let mut demands: Vec<SeriesDemand> = (0..9).map(|number| demand(&format!("q{number}"), Some(0.01))).collect();
+    let mut demands: Vec<SeriesDemand> =
+        (0..9).map(|number| demand(&format!("q{number}"), Some(0.01))).collect();
     demands.push(demand("loud", Some(0.3)));
     let limited = |runs: Option<u64>| {
         let mut daemon_config = DaemonConfig::default();

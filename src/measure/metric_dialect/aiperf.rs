@@ -66,7 +66,11 @@ fn inter_chunk_latency(request: &RequestStamps<'_>) -> Vec<f64> {
 
 /// 1 / inter-token latency (`output_token_throughput_metrics.py`).
 fn throughput_per_user(request: &RequestStamps<'_>) -> Vec<f64> {
-    inter_token_latency(request).into_iter().filter(|latency| *latency > 0.0).map(|latency| 1e3 / latency).collect()
+    inter_token_latency(request)
+        .into_iter()
+        .filter(|latency| *latency > 0.0)
+        .map(|latency| 1e3 / latency)
+        .collect()
 }
 
 /// Output and reasoning tokens (`output_sequence_length_metric.py`): the answer's count, as with

@@ -90,7 +90,10 @@ mod tests {
     fn other_wire_formats_have_no_such_chunks() {
         let messages: &[(u64, &str)] = &[(50, r#"{"type":"content_block_delta","delta":{"text":"a"}}"#)];
         assert_eq!(ChunkTimes::of(&recording(messages)), None);
-        assert_eq!(ChunkTimes::of(&recording(&[(50, "no JSON"), (60, "[1]"), (70, "{\"choices\":7}")])), None);
+        assert_eq!(
+            ChunkTimes::of(&recording(&[(50, "no JSON"), (60, "[1]"), (70, "{\"choices\":7}")])),
+            None
+        );
     }
 
     proptest::proptest! {

@@ -125,7 +125,8 @@ mod tests {
         let model = ModelRef::new("sim", "steady");
         let mut collector = DialectCollector::expecting(MetricDialect::Vllm, [&model]);
         let first = ChunkTimes::of(&recording(CHAT)).unwrap();
-        let later = ChunkTimes { started_at: first.started_at + TimeDelta::milliseconds(600), ..first.clone() };
+        let later =
+            ChunkTimes { started_at: first.started_at + TimeDelta::milliseconds(600), ..first.clone() };
         // In the order in which they ended.
         collector.add(&model, Some(&later), None);
         collector.add(&model, Some(&first), None);
@@ -153,7 +154,8 @@ mod tests {
         let chunks = ChunkTimes { completion_tokens: None, ..ChunkTimes::of(&recording(CHAT)).unwrap() };
         collector.add(&model, Some(&chunks), Some(8));
         let report = collector.finish();
-        let place = report.dialect.definition().metrics.iter().position(|m| m.name == "output_sequence_length");
+        let place =
+            report.dialect.definition().metrics.iter().position(|m| m.name == "output_sequence_length");
         assert_eq!(report.models[0].samples[place.unwrap()].sorted, [8.0]);
     }
 }

@@ -25,8 +25,13 @@ fn everything_has_a_default() {
         settle(&format!("[daemon]\ncalibrate = '{word}'"), &[], &DaemonFlags::default()).unwrap().calibrate
     };
     assert!(found.calibrate && calibrate("daily") && !calibrate("never"));
-    let plan = |word: &str| settle(&format!("[daemon]\nplan = '{word}'"), &[], &DaemonFlags::default()).unwrap().plan;
-    assert_eq!([found.plan, plan("even"), plan("precision")], [PlanKind::Even, PlanKind::Even, PlanKind::Precision]);
+    let plan = |word: &str| {
+        settle(&format!("[daemon]\nplan = '{word}'"), &[], &DaemonFlags::default()).unwrap().plan
+    };
+    assert_eq!(
+        [found.plan, plan("even"), plan("precision")],
+        [PlanKind::Even, PlanKind::Even, PlanKind::Precision]
+    );
     assert_eq!(
         found,
         DaemonConfig { profiles: vec!["cloud-default-v1".to_owned()], ..DaemonConfig::default() }

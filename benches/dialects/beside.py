@@ -2,15 +2,15 @@
 """Holds `run --dialect` against the tool itself: both measure one simulator, by turns.
 
     python3 -m venv target/test-peers/dialects
-    target/test-peers/dialects/bin/pip install aiperf==0.13.0 guidellm==0.8.1
+    target/test-peers/dialects/bin/pip install aiperf==0.13.0 guidellm==0.8.1      # 7 GB, most of it torch
     target/test-peers/dialects/bin/python benches/dialects/beside.py target/release/llmbench [aiperf] [guidellm] [vllm]
 
 The simulator runs as a process of its own. In each round llmbench and the tool send REQUESTS requests each, one at a time
 over kept connections, and which of them begins changes from round to round. The figure is the median over rounds of the
 ratio of medians: llmbench over the tool.
 
-vLLM is not installed. VLLM_CLIENT names its file vllm/benchmarks/lib/endpoint_request_func.py, which needs aiohttp, tqdm
-and regex alone; its figures of a request are then reckoned as vllm/benchmarks/serve.py does.
+vLLM is not installed. VLLM_CLIENT names vllm/benchmarks/lib/endpoint_request_func.py of its source archive, which needs
+aiohttp, tqdm and regex alone; figures are then reckoned from its answers as vllm/benchmarks/serve.py does.
 """
 
 import asyncio
@@ -61,12 +61,22 @@ def by_aiperf(url):
         arguments = [BIN / "aiperf", "profile", "--model", MODEL, "--url", url, "--endpoint-type", "chat"]
         arguments += ["--streaming", "--concurrency", "1", "--request-count", str(REQUESTS)]
         arguments += ["--input-file", data, "--custom-dataset-type", "single_turn"]
-        arguments += ["--use-server-token-count", "--tokenizer", "builtin", "--ui-type", "none"]
+        arguments += ["--use-server-token-count", "--tokenizer", tokenizer(folder), "--ui-type", "none"]
         arguments += ["--artifact-dir", folder]
         quiet(arguments)
         [export] = pathlib.Path(folder).rglob("profile_export_aiperf.json")
         found = json.loads(export.read_text())
     return {name: figure.get("p50", figure["avg"]) for name, figure in found.items() if is_figure(figure)}
+
+
+def tokenizer(folder):
+    """Any will do, because the server counts; without one aiperf fetches one."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]").save_pretrained(f"{folder}/words")
+    return f"{folder}/words"
 
 
 def is_figure(value):
@@ -77,14 +87,15 @@ def by_guidellm(url):
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder, "prompts.jsonl")
         data.write_text("".join(json.dumps({"prompt": PROMPT}) + "\n" for _ in range(REQUESTS)))
-        arguments = [BIN / "guidellm", "benchmark", "run", "--target", url, "--model", MODEL]
-        arguments += ["--profile", "synchronous", "--max-requests", str(REQUESTS), "--data", data]
-        arguments += ["--request-format", "/v1/chat/completions", "--output-dir", folder, "--outputs", "json"]
+        export = pathlib.Path(folder, "report.json")
+        backend = f"kind=openai_http,target={url},model={MODEL},request_format=/v1/chat/completions"
+        arguments = [BIN / "guidellm", "run", "--backend", backend, "--profile", "kind=synchronous"]
+        arguments += ["--constraint", f"kind=max_requests,count={REQUESTS}", "--data", f"kind=json_file,path={data}"]
+        arguments += ["--output", f"kind=json,path={export}", "--disable-console"]
         quiet(arguments)
-        [export] = pathlib.Path(folder).rglob("*.json")
         requests = json.loads(export.read_text())["benchmarks"][0]["requests"]["successful"]
-    names = ["request_latency", "time_to_first_token_ms", "time_per_output_token_ms", "inter_token_latency_ms"]
-    names += ["output_tokens_per_second"]
+    names = ["request_latency", "time_to_first_token_ms", "time_to_first_output_token_ms"]
+    names += ["time_per_output_token_ms", "inter_token_latency_ms", "output_tokens_per_second"]
     medians = {name: statistics.median(one[name] for one in requests) for name in names}
     return {**medians, "output_token_count": statistics.median(one["output_tokens"] for one in requests)}
 

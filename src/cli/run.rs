@@ -153,7 +153,7 @@ pub enum DialectArg {
     Aiperf,
     /// GuideLLM 0.8
     Guidellm,
-    /// vllm bench serve
+    /// vllm bench serve of vLLM 0.33
     Vllm,
 }
 

@@ -121,7 +121,7 @@ mod tests {
                 (0..64).map(|token| Duration::from_millis(200 + 10 * (place % 7) + 20 * token)).collect();
             let chunks = ChunkTimes {
                 started_at: testing::moment() + TimeDelta::seconds(place as i64 * 2),
-                choices: text.clone(),
+                tokens: text.clone(),
                 visible: text.clone(),
                 end: text[63],
                 content: text,

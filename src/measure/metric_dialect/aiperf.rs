@@ -32,7 +32,7 @@ const fn metric(
     DialectMetric { name, unit, reading: Request(read) }
 }
 
-/// First response with content (`src/aiperf/metrics/types/ttft_metric.py`).
+/// First response with content (`aiperf/metrics/types/ttft_metric.py`).
 fn first_token(request: &RequestStamps<'_>) -> Vec<f64> {
     one(request.chunks.content.first().copied().map(milliseconds))
 }

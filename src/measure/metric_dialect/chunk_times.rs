@@ -14,8 +14,8 @@ const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 pub struct ChunkTimes {
     /// Wall clock at t0.
     pub started_at: DateTime<Utc>,
-    /// Chunks with a choice, whatever is in it: a role, an empty text or a finish reason too.
-    pub choices: Vec<Duration>,
+    /// Chunks that vLLM takes for a token: with output, or with an empty text and no role, as of a special token.
+    pub tokens: Vec<Duration>,
     /// Chunks with text of either kind, or with a call of a tool.
     pub content: Vec<Duration>,
     /// Chunks with visible text or with a call of a tool.
@@ -31,20 +31,21 @@ impl ChunkTimes {
     pub fn of(recording: &Recording) -> Option<Self> {
         let mut times =
             Self { started_at: recording.started_at, end: recording.marks.end, ..Self::default() };
+        let mut choices = 0;
         for event in sse::events(&recording.body) {
             if let Ok(chunk) = serde_json::from_slice::<Value>(&event.data) {
-                times.add(&chunk, recording.stamp(event.end));
+                choices += usize::from(times.add(&chunk, recording.stamp(event.end)));
             }
         }
-        (!times.choices.is_empty()).then_some(times)
+        (choices > 0).then_some(times)
     }
 
-    fn add(&mut self, chunk: &Value, at: Duration) {
+    /// True if the chunk has a choice.
+    fn add(&mut self, chunk: &Value, at: Duration) -> bool {
         if let Some(tokens) = chunk["usage"]["completion_tokens"].as_u64() {
             self.completion_tokens = Some(tokens);
         }
-        let Some(choice) = chunk["choices"].get(0) else { return };
-        self.choices.push(at);
+        let Some(choice) = chunk["choices"].get(0) else { return false };
         let delta = &choice["delta"];
         let calls = delta["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
         let visible = calls || has_text(&delta["content"]) || has_text(&choice["text"]);
@@ -54,7 +55,21 @@ impl ChunkTimes {
         if visible || REASONING.iter().any(|field| has_text(&delta[*field])) {
             self.content.push(at);
         }
+        if is_token(choice) {
+            self.tokens.push(at);
+        }
+        true
     }
+}
+
+/// `_choice_has_streamed_output` of vLLM; of Completions every choice is a token.
+fn is_token(choice: &Value) -> bool {
+    let Some(delta) = choice["delta"].as_object() else { return choice.get("text").is_some() };
+    let of = |field: &str| delta.get(field).unwrap_or(&Value::Null);
+    let calls = of("tool_calls").as_array().is_some_and(|calls| !calls.is_empty());
+    let call = of("function_call").as_object().is_some_and(|call| !call.is_empty());
+    let special = of("content") == "" && !delta.contains_key("role");
+    has_text(of("content")) || has_text(of("reasoning")) || calls || call || special
 }
 
 fn has_text(value: &Value) -> bool {
@@ -69,7 +84,7 @@ mod tests {
     #[test]
     fn chunks_are_told_apart_by_what_they_carry() {
         let times = ChunkTimes::of(&recording(CHAT)).unwrap();
-        assert_eq!(times.choices, milliseconds(&[100, 200, 300, 320, 340, 350]));
+        assert_eq!(times.tokens, milliseconds(&[200, 300, 320, 340, 345]));
         assert_eq!(times.content, milliseconds(&[200, 300, 320, 340]));
         assert_eq!(times.visible, milliseconds(&[300, 320, 340]));
         assert_eq!((times.completion_tokens, times.end), (Some(5), Duration::from_millis(400)));
@@ -83,7 +98,7 @@ mod tests {
             (70, "[DONE]"),
         ];
         let times = ChunkTimes::of(&recording(body)).unwrap();
-        assert_eq!((times.choices.len(), times.visible.len(), times.completion_tokens), (2, 1, None));
+        assert_eq!((times.tokens.len(), times.visible.len(), times.completion_tokens), (2, 1, None));
     }
 
     #[test]

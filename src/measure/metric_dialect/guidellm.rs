@@ -1,5 +1,6 @@
-//! Definitions of GuideLLM 0.8.1 (`guidellm benchmark`), all in `src/guidellm/schemas/request_stats.py`; its stamps are
-//! those of `_resolve_streaming` in `src/guidellm/backends/openai/http.py`: an iteration is a line whose chunk has text.
+//! Definitions of GuideLLM 0.8.1 (`guidellm benchmark`), all in `guidellm/schemas/base/request_stats.py`; its stamps are
+//! those of `_resolve_streaming` in `guidellm/backends/openai/http.py`: an iteration is a line whose chunk has text of either
+//! kind.
 //! Names and units are those of its report; connections are kept.
 
 use super::DialectReading::Request;
@@ -8,9 +9,10 @@ use super::{DialectDefinition, DialectMetric, RequestStamps, milliseconds, one, 
 pub(super) static DEFINITION: DialectDefinition =
     DialectDefinition { tool: "guidellm", version: "0.8.1", metrics: &METRICS };
 
-static METRICS: [DialectMetric; 6] = [
+static METRICS: [DialectMetric; 7] = [
     metric("request_latency", "s", request_latency),
     metric("time_to_first_token_ms", "ms", first_token),
+    metric("time_to_first_output_token_ms", "ms", first_output_token),
     metric("time_per_output_token_ms", "ms", time_per_token),
     metric("inter_token_latency_ms", "ms", inter_token_latency),
     metric("output_tokens_per_second", "tokens/s", tokens_per_second),
@@ -39,6 +41,11 @@ fn request_latency(request: &RequestStamps<'_>) -> Vec<f64> {
 /// First iteration (`time_to_first_token_ms`).
 fn first_token(request: &RequestStamps<'_>) -> Vec<f64> {
     one(request.chunks.content.first().copied().map(milliseconds))
+}
+
+/// First iteration whose text is no reasoning (`time_to_first_output_token_ms`).
+fn first_output_token(request: &RequestStamps<'_>) -> Vec<f64> {
+    one(request.chunks.visible.first().copied().map(milliseconds))
 }
 
 /// Last iteration / output tokens: the wait for the first token is in it (`time_per_output_token_ms`).

@@ -109,8 +109,8 @@ mod tests {
     use super::testing::{CHAT, figures, recording};
     use super::*;
 
-    /// The stream of `CHAT`: a role at 100 ms, reasoning at 200, text at 300, 320 and 340, the finish reason at 350, usage
-    /// of 5 tokens at 360, the end at 400.
+    /// The stream of `CHAT`: a role at 100 ms, reasoning at 200, text at 300, 320 and 340, a token without text at 345, the
+    /// finish reason at 350, usage of 5 tokens at 360, the end at 400.
     fn of(dialect: MetricDialect) -> Vec<(&'static str, Vec<f64>)> {
         figures(dialect, &ChunkTimes::of(&recording(CHAT)).unwrap())
     }
@@ -150,6 +150,7 @@ mod tests {
             &[
                 ("request_latency", &[0.4]),
                 ("time_to_first_token_ms", &[200.0]),
+                ("time_to_first_output_token_ms", &[300.0]),
                 ("time_per_output_token_ms", &[340.0 / 5.0]),
                 ("inter_token_latency_ms", &[35.0]),
                 ("output_tokens_per_second", &[12.5]),
@@ -159,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn vllm_takes_the_role_for_the_first_token() {
+    fn for_vllm_a_token_without_text_is_one_and_a_role_is_none() {
         assert_close(
             &of(MetricDialect::Vllm),
             &[
-                ("ttft_ms", &[100.0]),
-                ("tpot_ms", &[62.5]),
-                ("itl_ms", &[10.0, 20.0, 20.0, 100.0, 100.0]),
-                ("e2el_ms", &[350.0]),
+                ("ttft_ms", &[200.0]),
+                ("tpot_ms", &[36.25]),
+                ("itl_ms", &[5.0, 20.0, 20.0, 100.0]),
+                ("e2el_ms", &[345.0]),
                 ("output_throughput", &[12.5]),
                 ("request_throughput", &[2.5]),
             ],
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(named(MetricDialect::Aiperf, "time_to_first_token"), [0.0; 0]);
         assert_eq!(named(MetricDialect::Guidellm, "inter_token_latency_ms"), [0.0; 0]);
         assert_eq!(named(MetricDialect::Vllm, "tpot_ms"), [0.0; 0]);
-        assert_eq!(named(MetricDialect::Vllm, "ttft_ms"), [100.0]);
+        assert_eq!(named(MetricDialect::Guidellm, "request_latency"), [0.1]);
     }
 
     #[test]

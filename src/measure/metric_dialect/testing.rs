@@ -7,13 +7,14 @@ use crate::wire::{BodyRead, ExchangeEnd, Marks, Recording};
 use chrono::DateTime;
 use std::time::Duration;
 
-/// A role, reasoning, three pieces of text, the finish reason, usage, the end: data of each event and its milliseconds.
+/// A role, reasoning, three pieces of text, a token without text, the finish reason, usage, the end: data of each event and its milliseconds.
 pub(super) const CHAT: &[(u64, &str)] = &[
     (100, r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#),
-    (200, r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#),
+    (200, r#"{"choices":[{"delta":{"reasoning":"hm"}}]}"#),
     (300, r#"{"choices":[{"delta":{"content":"a"}}]}"#),
     (320, r#"{"choices":[{"delta":{"content":"b"}}]}"#),
     (340, r#"{"choices":[{"delta":{"content":"c"}}]}"#),
+    (345, r#"{"choices":[{"delta":{"content":""}}]}"#),
     (350, r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#),
     (360, r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#),
     (400, "[DONE]"),

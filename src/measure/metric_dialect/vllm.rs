@@ -1,7 +1,7 @@
-//! Definitions of `vllm bench serve` (vLLM 0.11 and later, unchanged in the sources of November 2026): stamps in
-//! `vllm/benchmarks/lib/endpoint_request_func.py` (`async_request_openai_chat_completions`), figures in
-//! `vllm/benchmarks/serve.py` (`calculate_metrics`). Every chunk with a choice is a token there, the role and the finish
-//! reason too: its TTFT ends with the first byte of a stream that opens with the role.
+//! Definitions of `vllm bench serve` of vLLM 0.33.0: stamps in `vllm/benchmarks/lib/endpoint_request_func.py`
+//! (`async_request_openai_chat_completions`, `_choice_has_streamed_output`), figures in `vllm/benchmarks/serve.py`
+//! (`calculate_metrics`). A chunk with output is a token there, and so is one with an empty text and no role. Older versions,
+//! 0.11.0 among them, took every chunk with a choice for one: their TTFT ended with the role.
 //!
 //! Its result file writes `median_ttft_ms`, `p99_ttft_ms`, …: statistics before the names of this table.
 
@@ -12,7 +12,7 @@ use super::{
 };
 
 pub(super) static DEFINITION: DialectDefinition =
-    DialectDefinition { tool: "vllm", version: "bench serve", metrics: &METRICS };
+    DialectDefinition { tool: "vllm", version: "0.33.0", metrics: &METRICS };
 
 static METRICS: [DialectMetric; 6] = [
     metric("ttft_ms", first_token),
@@ -27,22 +27,22 @@ const fn metric(name: &'static str, read: fn(&RequestStamps<'_>) -> Vec<f64>) ->
     DialectMetric { name, unit: "ms", reading: Request(read) }
 }
 
-/// First chunk with a choice (`output.ttft`).
+/// First token (`output.ttft`).
 fn first_token(request: &RequestStamps<'_>) -> Vec<f64> {
-    one(request.chunks.choices.first().copied().map(milliseconds))
+    one(request.chunks.tokens.first().copied().map(milliseconds))
 }
 
 /// (Latency − TTFT) / (output tokens − 1) (`tpot`).
 fn time_per_token(request: &RequestStamps<'_>) -> Vec<f64> {
-    one(request.tokens().and_then(|tokens| pace(&request.chunks.choices, tokens)))
+    one(request.tokens().and_then(|tokens| pace(&request.chunks.tokens, tokens)))
 }
 
-/// Gaps between chunks with a choice, all of them (`output.itl`).
+/// Gaps between tokens, all of them (`output.itl`).
 fn inter_token_latencies(request: &RequestStamps<'_>) -> Vec<f64> {
-    gaps(&request.chunks.choices)
+    gaps(&request.chunks.tokens)
 }
 
-/// Last chunk with a choice (`output.latency`).
+/// Last token (`output.latency`).
 fn latency(request: &RequestStamps<'_>) -> Vec<f64> {
-    one(request.chunks.choices.last().copied().map(milliseconds))
+    one(request.chunks.tokens.last().copied().map(milliseconds))
 }

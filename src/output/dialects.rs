@@ -46,10 +46,23 @@ fn list(dialect: &DialectReport, figures: &DialectFigures, view: &ReportView) ->
     let list = ListReport::new(&rows)
         .column(Column::new("METRIC").free(), |(metric, _)| metric.name.to_owned())
         .column(Column::number("P50"), |row| statistic(row, |summary| summary.p50))
-        .column(Column::number("P95").rank(1), |row| statistic(row, |summary| summary.p95))
-        .column(Column::number("N").rank(2), |(_, samples)| samples.sorted.len().to_string())
+        .column(Column::number("P95").rank(1), high)
+        .column(Column::number("N").rank(2), count)
         .column(Column::new("UNIT").rank(3), |(metric, _)| metric.unit.to_owned());
     list.lines(Some(width), view.terminal.unicode).into_iter().map(|line| format!("  {line}")).collect()
+}
+
+/// A whole run has one value, which is no percentile.
+fn high(row: &DialectLine<'_>) -> String {
+    if is_of_run(row) { "-".to_owned() } else { statistic(row, |summary| summary.p95) }
+}
+
+fn count(row: &DialectLine<'_>) -> String {
+    if is_of_run(row) { "-".to_owned() } else { row.1.sorted.len().to_string() }
+}
+
+fn is_of_run((metric, _): &DialectLine<'_>) -> bool {
+    matches!(metric.reading, DialectReading::Run(_))
 }
 
 fn statistic((_, samples): &DialectLine<'_>, read: fn(&SummaryStats) -> f64) -> String {

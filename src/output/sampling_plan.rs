@@ -30,7 +30,7 @@ pub fn sentence(plan: &PlanReport) -> String {
     )
 }
 
-/// For example `rarer, ±1.2 %`; empty without a plan.
+/// For example `rarer, ±1.20 %`; empty without a plan.
 pub fn cell(note: Option<&PlanNote>, unicode: bool) -> String {
     let Some(note) = note else { return String::new() };
     let sign = if unicode { "±" } else { "+-" };
@@ -73,7 +73,7 @@ mod tests {
         };
         assert_eq!(
             (cell(Some(&note), true), cell(Some(&note), false)),
-            ("rarer, ±1.2 %".into(), "rarer, +-1.2 %".into())
+            ("rarer, ±1.20 %".into(), "rarer, +-1.20 %".into())
         );
         assert_eq!(cell(Some(&PlanNote { why: "unknown", half_width: None, ..note }), true), "unknown");
         assert_eq!(cell(None, true), "");

@@ -9,7 +9,7 @@ const LEAST_PAIRS: usize = 24;
 /// From a median absolute deviation to a standard deviation.
 const OF_NORMAL: f64 = 1.482_6;
 
-/// Differences beyond so many standard deviations are cut off there.
+/// Differences beyond so many standard deviations are no scatter: the level moved, or one of the two blocks is an outlier.
 const CLIP: f64 = 3.5;
 
 /// The part of the scatter of blocks that more runs in each do not lessen. Blocks do not tell it while all have as many
@@ -54,14 +54,15 @@ impl BlockNoise {
         let mut sizes: Vec<f64> =
             pairs.iter().map(|(one, other)| (one.ln_median - other.ln_median).abs()).collect();
         let limit = CLIP * OF_NORMAL * median(&mut sizes)?;
-        let squares: f64 = sizes.iter().map(|size| size.min(limit).powi(2)).sum();
+        sizes.retain(|size| *size <= limit);
+        let squares: f64 = sizes.iter().map(|size| size * size).sum();
         let shares = pairs.iter().flat_map(|(one, other)| [one.samples, other.samples]);
         let shares: f64 = shares.map(|samples| 1.0 / f64::from(samples.max(1))).sum();
         let samples = 2.0 * pairs.len() as f64 / shares;
         let recent = blocks.iter().filter(|block| block.slot >= recent_from);
         let mut recent: Vec<f64> = recent.map(|block| f64::from(block.samples.max(1))).collect();
         Some(Self {
-            variance: (squares / sizes.len() as f64 / 2.0).max(LEAST),
+            variance: (squares / sizes.len().max(1) as f64 / 2.0).max(LEAST),
             samples,
             recent_samples: median(&mut recent).unwrap_or(samples),
         })

@@ -1,6 +1,6 @@
 //! `plan = "precision"`: weeks of rows of models that are known well, and of one that is not; on both stores.
 
-use super::world::World;
+use super::world::{World, until};
 use crate::results::bulk::{Row, fill};
 use crate::results::changes::{Behaviour, history};
 use crate::stores::backend::Backend;
@@ -82,12 +82,16 @@ fn story(backend: &Backend, runtime: &tokio::runtime::Runtime) {
         "{table}"
     );
 
-    let once = world.command(&["--once"]).output().unwrap();
-    assert!(once.status.success(), "{once:?}");
-    let status: Value = serde_json::from_slice(&world.other(&["status", "--json"]).stdout).unwrap();
-    assert_eq!(status["daemon"]["plan"], known["plan"], "the daemon has the plan that was foretold");
+    let daemon = world.start(&[]);
+    let told = || {
+        let status: Value = serde_json::from_slice(&world.other(&["status", "--json"]).stdout).unwrap();
+        status["daemon"]["plan"].clone()
+    };
+    until("the daemon tells its plan", || !told().is_null());
+    assert_eq!(told(), known["plan"], "it is the one that was foretold");
     let screen = world.said(&["status"]);
     assert!(screen.contains("Plan: precision, of 9 series"), "{screen}");
+    assert_eq!(daemon.stop().0, 0);
 }
 
 #[test]

@@ -120,15 +120,18 @@ fn worth(fleet: &[TrueSeries], plan: &SamplingPlan) -> PlanWorth {
 /// Where all runs cost the same, the narrowest intervals pay: squared widths stay, the widest ones shrink.
 #[test]
 fn intervals_are_as_wide_for_thirty_percent_fewer_runs() {
+    let mut squares = 0.0;
     for seed in [11, 12, 13, 14] {
         let found = simulated(seed, 0.0);
         assert!(found.cost <= 0.7001, "{found:?}");
         assert!(
-            found.root_mean_square <= 1.0 && found.widest < 0.95 && found.ninth_decile <= 1.0,
+            found.root_mean_square <= 1.01 && found.widest < 0.95 && found.ninth_decile <= 1.0,
             "{found:?}"
         );
         assert!(found.mean <= 1.15, "{found:?}");
+        squares += found.root_mean_square / 4.0;
     }
+    assert!(squares <= 0.97, "{squares}");
 }
 
 /// Prices of models differ by a hundred times, and there the mean width hardly changes, too.

@@ -28,6 +28,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ),
             ("llmbench run sim:steady -n 3 --csv - > runs.csv", "A line of CSV per run on standard output."),
             ("llmbench run openai:gpt-4o-mini -n 20 --paired", "What a new connection costs, from 20 pairs."),
+            (
+                "llmbench run openai:gpt-4o-mini -n 20 --warm --dialect vllm --json",
+                "The same requests as vllm's own benchmark would report them.",
+            ),
         ],
     ),
     ("calibrate", &[("llmbench calibrate --short", "Whether this host may publish, in ten seconds.")]),

@@ -105,6 +105,10 @@ pub struct RunArgs {
     /// A summary in Markdown on standard output, for the page of a CI job: gates, figures, failures
     #[arg(long, conflicts_with_all = ["json", "ndjson"], help_heading = "What comes out")]
     pub markdown: bool,
+    /// The same requests under the definitions and names of another load generator too, in the table and in --json; it
+    /// keeps connections open, so compare with --warm
+    #[arg(long, value_enum, value_name = "TOOL", conflicts_with_all = ["paired", "ndjson", "markdown"], help_heading = "What comes out")]
+    pub dialect: Option<DialectArg>,
     /// One line per run into a CSV file; an existing one is replaced; - is standard output
     #[arg(long, value_name = "FILE", help_heading = "What comes out")]
     pub csv: Option<PathBuf>,
@@ -140,6 +144,17 @@ pub enum ArrivalsArg {
     Poisson,
     /// Equal gaps
     Constant,
+}
+
+/// A load generator with metrics of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DialectArg {
+    /// aiperf 0.13
+    Aiperf,
+    /// GuideLLM 0.8
+    Guidellm,
+    /// vllm bench serve of vLLM 0.33
+    Vllm,
 }
 
 /// What models stand sorted by.

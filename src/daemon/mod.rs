@@ -1,7 +1,7 @@
 //! Measures around the clock: due → claim → intend → measure → accept → send → confirmed. Decisions are pure functions
 //! of known facts and of the time, which is always an argument; the engine around them does the waiting.
 //!
-//! The pure part: [`schedule`], [`turn_times`], [`pacing`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`],
+//! The pure part: [`schedule`], [`turn_times`], [`sampling_plan`], [`pacing`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`],
 //! [`lane_status`], [`roster`], [`series_work`], [`measurement_order`], [`lane_state`]. The [`engine`] starts and
 //! watches one [`lane`] per provider; a lane begins [`order_execution`]s, which make [`request_execution`]s on a
 //! [`provider_client`]. [`catalog_policy`]
@@ -37,6 +37,7 @@ pub mod quarantine;
 pub mod request_execution;
 pub mod roster;
 pub mod row_annotations;
+pub mod sampling_plan;
 pub mod schedule;
 pub mod self_check;
 pub mod series_work;

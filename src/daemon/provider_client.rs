@@ -74,6 +74,7 @@ impl MeasuringClient {
             decode_thread: DecodeThread::start()?,
             redactor: Arc::new(redactor),
             calibration: opened.calibration,
+            keeps_chunk_times: false,
         };
         Ok(Self { route: opened.route, measurer, _keep: opened.keep })
     }

@@ -7,7 +7,7 @@ use crate::daemon::schedule::{self, SeriesProgress, SeriesSchedule};
 use crate::daemon::turn_times::BlockDays;
 use crate::domain::canary::{self, CANARY_CADENCE};
 use crate::domain::daemon_config::{DaemonConfig, Price};
-use crate::domain::{ModelRef, Series};
+use crate::domain::{ModelRef, Profile, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::storage::WorkItem;
 use crate::storage::claims::{JobState, JobStatus, PROBE};
@@ -57,6 +57,11 @@ impl RequestSpecs {
             measured,
             canary: canaries.into_iter().next(),
         }
+    }
+
+    /// The profiles under which every model is measured.
+    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.measured.iter().map(|question| &question.profile)
     }
 }
 

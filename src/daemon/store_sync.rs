@@ -7,16 +7,18 @@ use crate::bridge::client;
 use crate::daemon::clock::since_boot;
 use crate::daemon::price::ListedPrices;
 use crate::daemon::roster::{Roster, RosterByProvider, RosterChange};
+use crate::daemon::sampling_plan;
+use crate::daemon::sampling_plan::stored::{KnownNoise, known_noise};
 use crate::daemon::schedule::SeriesProgress;
 use crate::daemon::{catalog_policy, series_work};
-use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::daemon_config::{DaemonConfig, PlanKind};
 use crate::domain::daemon_status::{DaemonStatus, LaneReport};
 use crate::domain::profile::built_in;
 use crate::domain::{ModelRef, Series};
 use crate::storage::StoreError;
 use crate::storage::claims::JobState;
 use crate::storage::health::{Cadences, Heartbeat};
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub struct WorkUpdate {
     pub prices: Arc<ListedPrices>,
     /// Cadences that a bridge proposes, in seconds by provider.
     pub proposed: Arc<BTreeMap<String, u32>>,
+    /// How much series scatter, for a plan; empty where none is made.
+    pub noise: Arc<KnownNoise>,
 }
 
 /// Runs until its task is aborted. `daemon_status` is the daemon's newest status; `once` means that the daemon
@@ -87,6 +91,9 @@ struct StoreSync {
     roster: Roster,
     prices: Arc<ListedPrices>,
     proposed: Arc<BTreeMap<String, u32>>,
+    noise: Arc<KnownNoise>,
+    /// The day whose plan follows from the noise.
+    planned: Option<NaiveDate>,
     /// Changes since the engine was last informed.
     untold: RosterChange,
     told: bool,
@@ -107,6 +114,8 @@ impl StoreSync {
             roster,
             prices,
             proposed: Arc::default(),
+            noise: Arc::default(),
+            planned: None,
             untold,
             told: false,
             once,
@@ -131,10 +140,11 @@ impl StoreSync {
         let priced = self.read_prices().await;
         let store_handle = Arc::clone(&self.shared.store_handle);
         self.read_work().await?;
+        let planned = self.read_noise().await;
         // A single pass needs the tried models in its first list. A failed review must not prevent measuring.
         let judged = self.judge().await;
         self.tell().await?;
-        judged.and(priced).and(timed)?;
+        judged.and(priced).and(timed).and(planned)?;
         if is_due(self.refreshed, HEALTH_EVERY) {
             let cadences = self.cadences();
             store_handle.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
@@ -213,6 +223,22 @@ impl StoreSync {
         Ok(())
     }
 
+    /// Reads how much series scatter, once a day. A runner behind a bridge has no blocks and makes no plan. Until the
+    /// store answers, yesterday's plan stays.
+    async fn read_noise(&mut self) -> Result<(), StoreError> {
+        let today = self.shared.clock.now().date_naive();
+        let plans = self.shared.daemon_config.plan == PlanKind::Precision;
+        if !plans || self.shared.store_handle.bridge().is_some() || self.planned == Some(today) {
+            return Ok(());
+        }
+        let now = self.shared.clock.now();
+        let noise =
+            self.shared.store_handle.ask(move |store| async move { known_noise(&*store, now).await }).await?;
+        self.untold.any |= noise != *self.noise;
+        (self.noise, self.planned) = (Arc::new(noise), Some(today));
+        Ok(())
+    }
+
     /// Reviews the catalog if that is due. Models that the review switches off are missing in the next list.
     async fn judge(&mut self) -> Result<(), StoreError> {
         if !is_due(self.judged, self.shared.daemon_config.tick * JUDGED_TICKS) {
@@ -233,9 +259,9 @@ impl StoreSync {
         }
         let turns = self.turns().await?;
         let (asked, prices) = (self.roster.by_provider().clone(), Arc::clone(&self.prices));
-        let proposed = Arc::clone(&self.proposed);
+        let (proposed, noise) = (Arc::clone(&self.proposed), Arc::clone(&self.noise));
         // If the engine did not take the previous list because it stops, the next round tries again.
-        if self.listed.try_send(WorkUpdate { asked, turns, prices, proposed }).is_ok() {
+        if self.listed.try_send(WorkUpdate { asked, turns, prices, proposed, noise }).is_ok() {
             (self.told, self.untold) = (true, RosterChange::default());
         }
         Ok(())
@@ -285,12 +311,17 @@ async fn prices(shared: &Arc<DaemonContext>) -> Result<ListedPrices, StoreError>
     Ok(ListedPrices::of(rows))
 }
 
-/// The cadences of the published series of these models; of a model with pinned endpoints that of the quickest.
+/// The cadences of the published series of these models; of a model with pinned endpoints that of the quickest. Where a plan
+/// may make a series rarer, it is fresh for as long as the longest cadence that it may get.
 pub fn cadences<'a>(daemon_config: &DaemonConfig, models: impl Iterator<Item = &'a ModelRef>) -> Cadences {
     let [published, ..] = built_in();
     let mut by_model: HashMap<ModelRef, u32> = HashMap::new();
     for model in models {
-        let cadence = daemon_config.cadence(model, &published.id);
+        let configured = daemon_config.cadence(model, &published.id);
+        let cadence = match daemon_config.plan {
+            PlanKind::Even => configured,
+            PlanKind::Precision => sampling_plan::longest(configured),
+        };
         by_model.entry(model.unpinned()).and_modify(|known| *known = cadence.min(*known)).or_insert(cadence);
     }
     by_model.retain(|_, cadence| *cadence != daemon_config.cadence_seconds);

@@ -26,6 +26,28 @@ pub struct DailyLimits {
     pub micro_dollars: Option<u64>,
 }
 
+/// How a day's runs are shared among series.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PlanKind {
+    /// Every series at its configured cadence.
+    #[default]
+    Even,
+    /// More where intervals are wide, fewer where they are narrow.
+    Precision,
+}
+
+impl PlanKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PlanKind::Even => "even",
+            PlanKind::Precision => "precision",
+        }
+    }
+}
+
+/// Cadences that a plan gives to series, in seconds: by model, and by id of the profile.
+pub type PlannedCadences = BTreeMap<ModelRef, BTreeMap<String, u32>>;
+
 /// Settings of one provider that differ from the general ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ProviderOverrides {
@@ -85,6 +107,9 @@ pub struct DaemonConfig {
     pub discovery: Option<NaiveTime>,
     /// True if the daemon calibrates its host once a day.
     pub calibrate: bool,
+    pub plan: PlanKind,
+    /// Cadences of today's plan; they win over all rules, from which they were made.
+    pub by_plan: PlannedCadences,
     /// Cadences of profiles with a cadence of their own, by id.
     pub by_profile: BTreeMap<String, u32>,
     pub by_provider: BTreeMap<String, ProviderOverrides>,
@@ -112,6 +137,8 @@ impl Default for DaemonConfig {
             quarantine: QuarantineConfig::default(),
             discovery: NaiveTime::from_hms_opt(7, 0, 0),
             calibrate: true,
+            plan: PlanKind::default(),
+            by_plan: BTreeMap::new(),
             by_profile: BTreeMap::new(),
             by_provider: BTreeMap::new(),
             by_model: BTreeMap::new(),
@@ -135,6 +162,9 @@ impl DaemonConfig {
     /// provider's, else the general one. If the profile has its own cadence, the longer of that and a rule for model
     /// or provider.
     pub fn cadence(&self, model: &ModelRef, profile_id: &str) -> u32 {
+        if let Some(planned) = self.by_plan.get(model).and_then(|planned| planned.get(profile_id)) {
+            return *planned;
+        }
         let of_model = self.of_model(model).find_map(|rule| rule.cadence_seconds);
         let of_provider = || self.by_provider.get(&model.provider).and_then(|rule| rule.cadence_seconds);
         let own = of_model.or_else(of_provider);
@@ -161,6 +191,14 @@ impl DaemonConfig {
             }
         }
         rules
+    }
+
+    /// The same rules, with the cadences of a plan.
+    pub fn planned(&self, cadences: PlannedCadences) -> Cow<'_, Self> {
+        if cadences.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Self { by_plan: cadences, ..self.clone() })
     }
 
     /// Number of simultaneous measurements of a provider, at least 1.
@@ -211,6 +249,17 @@ mod tests {
             daemon_config.proposed(&cadences).cadence(&ModelRef::new(provider, "m"), "cloud-default-v1")
         };
         assert_eq!((cadence("groq"), cadence("bedrock"), cadence("openai")), (900, 1200, 1800));
+    }
+
+    #[test]
+    fn a_plan_wins_over_the_rules_it_was_made_from() {
+        let (fast, slow) = (ModelRef::new("groq", "fast"), ModelRef::new("groq", "slow"));
+        let planned = [(fast.clone(), [("p".to_owned(), 3600)].into())].into();
+        let daemon_config = DaemonConfig::default();
+        let rules = daemon_config.planned(planned);
+        let cadences = [(&fast, "p"), (&fast, "q"), (&slow, "p")].map(|(model, id)| rules.cadence(model, id));
+        assert_eq!(cadences, [3600, 1800, 1800]);
+        assert!(matches!(daemon_config.planned(PlannedCadences::new()), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::domain::{GenerationRequest, ModelRef, Profile};
 use crate::measure::clock_thread::{ClockThread, ExchangeJob};
 use crate::measure::decode_thread::DecodeThread;
 use crate::measure::judge::{RecordingVerdict, judge};
+use crate::measure::metric_dialect::ChunkTimes;
 use crate::measure::outcome_row::{self, AttemptSpec};
 use crate::providers::adapt::{self, Adaptation};
 use crate::providers::allowance::Allowance;
@@ -61,6 +62,8 @@ pub struct AttemptResult {
     pub learned: Option<Adaptation>,
     /// The remainder of the provider's tightest limit, as its answer reported it.
     pub allowance: Option<Allowance>,
+    /// When its chunks arrived, if the measurer keeps that and the wire format has such chunks.
+    pub chunks: Option<Box<ChunkTimes>>,
 }
 
 /// Finds the id of the newest calibration, before a clock starts.
@@ -74,6 +77,8 @@ pub struct Measurer {
     pub redactor: Arc<Redactor>,
     /// The newest calibration of this host, which rows name.
     pub calibration: CalibrationSource,
+    /// Keeps the times of chunks beside the rows, for the metrics of other tools.
+    pub keeps_chunk_times: bool,
 }
 
 impl Measurer {
@@ -160,15 +165,19 @@ impl Measurer {
         };
         let region = subject.route.region_for(&plan.ask);
         let (redactor, judged_sheet, judged_plan) = (Arc::clone(&self.redactor), spec.clone(), plan.clone());
+        let keeps_chunk_times = self.keeps_chunk_times;
         let judged = self
             .decode_thread
-            .work(move || judge(&recording, &judged_sheet, &judged_plan, region.as_deref(), &redactor))
+            .work(move || {
+                let chunks = if keeps_chunk_times { ChunkTimes::of(&recording) } else { None };
+                (judge(&recording, &judged_sheet, &judged_plan, region.as_deref(), &redactor), chunks)
+            })
             .await;
         match judged {
-            Ok(RecordingVerdict { outcome, refusal, allowance }) => {
+            Ok((RecordingVerdict { outcome, refusal, allowance }, chunks)) => {
                 let learned =
                     refusal.and_then(|refusal| adapt::suggest(&refusal.fault, &refusal.said?, &plan));
-                AttemptResult { outcome, learned, allowance }
+                AttemptResult { outcome, learned, allowance, chunks: chunks.map(Box::new) }
             }
             Err(no_result) => self.never_sent(&spec, broken(&no_result)),
         }
@@ -185,7 +194,7 @@ impl Measurer {
         };
         let message = self.redactor.redact(&fault.message);
         let outcome = outcome_row::failure(spec, FailureDetail { message, ..fault }, None, None);
-        AttemptResult { outcome, learned: None, allowance: None }
+        AttemptResult { outcome, learned: None, allowance: None, chunks: None }
     }
 }
 

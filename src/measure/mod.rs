@@ -20,6 +20,7 @@ pub mod lag;
 pub mod level_shift;
 pub mod load;
 pub mod measurer;
+pub mod metric_dialect;
 pub mod metrics;
 pub mod outcome_row;
 pub mod paired;

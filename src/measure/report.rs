@@ -2,6 +2,7 @@
 //! `measure::collect` folds outcomes into it; `output` displays it.
 
 use crate::domain::{CachedInput, Failure, FailureKind, FailureStage, ModelRef, Run};
+use crate::measure::metric_dialect::DialectReport;
 use crate::measure::metrics::position;
 use crate::measure::paired::PairReport;
 use crate::measure::stats::SummaryStats;
@@ -208,6 +209,8 @@ pub struct Report {
     pub load: LoadReport,
     /// One entry per model, in the order in which they were named.
     pub models: Vec<ModelReport>,
+    /// The same requests in the metrics of another tool, if that was asked for.
+    pub dialect: Option<DialectReport>,
 }
 
 impl Report {

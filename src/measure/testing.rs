@@ -200,6 +200,7 @@ pub fn report() -> Report {
             stopped_early: Some("interrupted".into()),
         },
         models: collector.finish(),
+        dialect: None,
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::json::time;
 use super::list_report::{Column, ListReport};
+use super::sampling_plan::{self, PlanNote};
 use super::terminal::Terminal;
+use super::text;
 use crate::domain::ModelRef;
+use crate::domain::daemon_status::PlanReport;
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -49,24 +52,28 @@ pub struct DueRow {
     pub why: DueReason,
     /// The interval of a measured model, in seconds.
     pub cadence_seconds: Option<u32>,
+    /// What the sampling plan gives to it, if there is a plan.
+    pub plan: Option<PlanNote>,
     /// The end of the last measurement.
     pub finished_at: Option<DateTime<Utc>>,
     /// The time from which the call is due; may be in the past.
     pub due_at: DateTime<Utc>,
 }
 
-/// The table, the earliest due first, and the number of due rows.
-pub fn due(rows: &[DueRow], now: DateTime<Utc>, terminal: &Terminal) -> String {
+/// The table, the earliest due first, the number of due rows, and the plan if there is one.
+pub fn due(rows: &[DueRow], plan: Option<&PlanReport>, now: DateTime<Utc>, terminal: &Terminal) -> String {
     if rows.is_empty() {
         return "no model is enabled for this daemon\n".to_owned();
     }
     let limit = terminal.cuts.then_some(terminal.width);
-    let mut lines = list(rows, now).lines(limit, terminal.unicode);
+    let mut lines = list(rows, now, terminal.unicode).lines(limit, terminal.unicode);
     lines.push(format!("\n{} of {} due now", due_now(rows, now), rows.len()));
+    let plan = plan.map(sampling_plan::sentence).into_iter();
+    lines.extend(plan.flat_map(|plan| text::wrap(&plan, limit.unwrap_or(usize::MAX), 0)));
     lines.join("\n") + "\n"
 }
 
-fn list(rows: &[DueRow], now: DateTime<Utc>) -> ListReport<'_, DueRow> {
+fn list(rows: &[DueRow], now: DateTime<Utc>, unicode: bool) -> ListReport<'_, DueRow> {
     let last = move |row: &DueRow| match (&row.why, row.finished_at) {
         (DueReason::Cadence { .. }, None) => "never".to_owned(),
         (_, at) => at.map(|at| format!("{} ago", span(now - at))).unwrap_or_default(),
@@ -78,11 +85,12 @@ fn list(rows: &[DueRow], now: DateTime<Utc>) -> ListReport<'_, DueRow> {
         .column(Column::new("MODEL").free(), |row| row.model.to_string())
         .column(Column::new("PROFILE").rank(1), move |row| profile(&row.why))
         .column(Column::number("EVERY"), move |row| row.cadence_seconds.map(every).unwrap_or_default())
+        .column(Column::new("PLAN").rank(3), move |row| sampling_plan::cell(row.plan.as_ref(), unicode))
         .column(Column::number("LAST").rank(2), last)
         .column(Column::number("DUE"), move |row| due(row.due_at))
 }
 
-pub fn document(rows: &[DueRow], now: DateTime<Utc>) -> Value {
+pub fn document(rows: &[DueRow], plan: Option<&PlanReport>, now: DateTime<Utc>) -> Value {
     let row = |row: &DueRow| {
         json!({
             "provider": row.model.provider,
@@ -90,13 +98,14 @@ pub fn document(rows: &[DueRow], now: DateTime<Utc>) -> Value {
             "why": row.why.word(),
             "profile": row.why.profile(),
             "cadence_seconds": row.cadence_seconds,
+            "plan": row.plan.as_ref().map(sampling_plan::document),
             "finished_at": row.finished_at.map(time),
             "due_at": time(row.due_at),
             "due": row.due_at <= now,
         })
     };
     let rows_shown: Vec<Value> = rows.iter().map(row).collect();
-    json!({"schema": SCHEMA, "at": time(now), "due": due_now(rows, now), "rows": rows_shown})
+    json!({"schema": SCHEMA, "at": time(now), "due": due_now(rows, now), "plan": plan, "rows": rows_shown})
 }
 
 fn due_now(rows: &[DueRow], now: DateTime<Utc>) -> usize {
@@ -117,6 +126,7 @@ mod tests {
         let row = |id: &str, why: DueReason, last: Option<i64>, due: i64| DueRow {
             model: ModelRef::new("groq", id),
             cadence_seconds: why.profile().map(|_| 1800),
+            plan: None,
             why,
             finished_at: last.map(|ago| now() - TimeDelta::seconds(ago)),
             due_at: now() + TimeDelta::seconds(due),
@@ -134,7 +144,7 @@ mod tests {
     fn what_is_due_is_a_table_that_fits() {
         let at = |columns| {
             let wishes = TerminalEnv { columns: Some(columns), ..TerminalEnv::default() };
-            due(&rows(), now(), &Terminal::new(wishes, true, true, Some(columns)))
+            due(&rows(), None, now(), &Terminal::new(wishes, true, true, Some(columns)))
         };
         insta::assert_snapshot!("due_80", at(80));
         insta::assert_snapshot!("due_140", at(140));
@@ -145,11 +155,35 @@ mod tests {
     fn documents_are_as_the_schema_says() {
         let schema: Value =
             serde_json::from_str(include_str!("../../docs/schema/daemon.schema.json")).unwrap();
-        let mut shown = document(&rows(), now());
+        let mut shown = document(&rows(), None, now());
         assert_eq!(violations(&schema, &shown), Vec::<String>::new());
         assert_eq!(shown["due"], 2);
-        assert_eq!(violations(&schema, &document(&[], now())), Vec::<String>::new());
+        assert_eq!(violations(&schema, &document(&[], None, now())), Vec::<String>::new());
         shown["rows"][0]["why"] = json!("whim");
         assert_eq!(violations(&schema, &shown).len(), 1);
+        let (rows, plan) = planned();
+        assert_eq!(violations(&schema, &document(&rows, Some(&plan), now())), Vec::<String>::new());
+    }
+
+    fn planned() -> (Vec<DueRow>, PlanReport) {
+        let note = PlanNote {
+            why: "rarer",
+            configured_seconds: 900,
+            half_width: Some(0.012),
+            half_width_configured: Some(0.01),
+        };
+        let mut rows = rows();
+        rows[2].plan = Some(note);
+        rows[0].plan =
+            Some(PlanNote { why: "unknown", half_width: None, half_width_configured: None, ..note });
+        (rows, PlanReport { series: 2, rarer: 1, oftener: 0, unknown: 1, cost_share: 0.5, priced: false })
+    }
+
+    #[test]
+    fn a_plan_has_a_column_and_a_sentence() {
+        let (rows, plan) = planned();
+        let wishes = TerminalEnv { columns: Some(100), unicode: true, ..TerminalEnv::default() };
+        let shown = due(&rows, Some(&plan), now(), &Terminal::new(wishes, true, true, Some(100)));
+        insta::assert_snapshot!("due_planned_100", shown);
     }
 }

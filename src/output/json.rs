@@ -2,7 +2,7 @@
 //! times are RFC 3339 in UTC, unknown values are null and never missing. Keys are only ever added under one schema
 //! name.
 
-use super::{gates, pairs};
+use super::{dialects, gates, pairs};
 pub use crate::domain::timestamp::{instant, maybe_instant, time};
 use crate::measure::gate::GateResult;
 use crate::measure::metrics::{METRICS, Metric, MetricSection};
@@ -18,6 +18,8 @@ pub fn text(report: &Report, checked: &[GateResult]) -> String {
 }
 
 pub fn document(report: &Report, checked: &[GateResult]) -> Value {
+    let mut models: Vec<Value> = report.models.iter().map(model).collect();
+    dialects::add(report.dialect.as_ref(), &mut models);
     json!({
         "schema": SCHEMA,
         "started_at": time(report.started_at),
@@ -26,7 +28,8 @@ pub fn document(report: &Report, checked: &[GateResult]) -> Value {
         "settings": report.asked,
         "load": report.load,
         "failed": report.failed(),
-        "models": report.models.iter().map(model).collect::<Vec<_>>(),
+        "dialect": report.dialect.as_ref().map(dialects::document),
+        "models": models,
         "gates": checked.iter().map(gates::document).collect::<Vec<_>>(),
     })
 }

@@ -13,6 +13,7 @@ pub mod compare;
 pub mod config;
 pub mod cost;
 pub mod csv;
+pub mod dialects;
 pub mod doctor;
 pub mod dry_run;
 pub mod error_details;
@@ -47,6 +48,7 @@ pub mod run_counts;
 pub mod run_details;
 pub mod run_report;
 pub mod runs;
+pub mod sampling_plan;
 #[cfg(test)]
 mod schema_check;
 pub mod side_by_side;

@@ -3,7 +3,7 @@
 
 use super::side_by_side::{self, Sort};
 use super::view::ReportView;
-use super::{chart, failures, gates, pairs, table, text, units};
+use super::{chart, dialects, failures, gates, pairs, table, text, units};
 use crate::measure::gate::GateResult;
 use crate::measure::report::{Report, RequestedConnection};
 use chrono::{DateTime, FixedOffset, Utc};
@@ -21,6 +21,7 @@ pub fn report(report: &Report, checked: &[GateResult], sort: Sort, view: &Report
         side_by_side::lines(&report.models, sort, view),
         table::lines(&report.models, view),
         titled("Cold and warm, in pairs", pair_lines(report, view)),
+        dialects::lines(report, view),
         titled("Distributions", chart::lines(&report.models, view)),
         titled("Failures", failures::lines(&report.models, view)),
         titled("Gates", gates::lines(checked, view)),

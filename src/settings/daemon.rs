@@ -9,7 +9,7 @@ use super::profiles::Profiles;
 use super::python_runner::{self, ProviderNames};
 use super::{Env, SettingsError};
 use crate::domain::admission_config::{AdmissionConfig, QuarantineConfig};
-use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::daemon_config::{DaemonConfig, PlanKind, PlannedCadences};
 use crate::domain::env_vars::{
     BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_MAX_ATTEMPTS, BENCHMARK_PROVIDERS,
     FRESH_MINUTES, LLMBENCH_VANTAGE, SCHEDULER_TICK_SECONDS,
@@ -111,6 +111,8 @@ pub(super) fn daemon_config(given: &DaemonInputs<'_>) -> Result<DaemonConfig, Se
         quarantine: given.quarantine()?,
         discovery: given.discovery(standard.discovery)?,
         calibrate: given.calibrate(standard.calibrate)?,
+        plan: given.plan(standard.plan)?,
+        by_plan: PlannedCadences::new(),
         by_profile: given.by_profile()?,
         by_provider: given.by_provider()?,
         by_model: given.by_model()?,
@@ -231,6 +233,18 @@ impl DaemonInputs<'_> {
             Some(text) => {
                 let text = text.escape_debug();
                 Err(self.wrong("", &format!("calibrate is `{text}`: write \"daily\" or \"never\"")))
+            }
+        }
+    }
+
+    fn plan(&self, default: PlanKind) -> Result<PlanKind, SettingsError> {
+        match self.file.daemon.plan.as_deref() {
+            None => Ok(default),
+            Some("even") => Ok(PlanKind::Even),
+            Some("precision") => Ok(PlanKind::Precision),
+            Some(text) => {
+                let text = text.escape_debug();
+                Err(self.wrong("", &format!("plan is `{text}`: write \"even\" or \"precision\"")))
             }
         }
     }

@@ -46,6 +46,8 @@ pub struct DaemonTable {
     pub discovery: Option<String>,
     /// How often the daemon calibrates its host: `daily` or `never`.
     pub calibrate: Option<String>,
+    /// How a day's runs are shared among series: `even` or `precision`.
+    pub plan: Option<String>,
     pub profiles: BTreeMap<String, DaemonProfile>,
     pub providers: BTreeMap<String, DaemonProvider>,
     /// `[daemon.models."PROVIDER:MODEL_ID"]`, by `PROVIDER:MODEL_ID`.

@@ -160,6 +160,7 @@ pub(super) fn general(daemon_config: &DaemonConfig) -> Vec<(&'static str, &'stat
         ("catalogue_max_age", "", seconds(daemon_config.catalogue_max_age)),
         ("discovery", "", discovery),
         ("calibrate", "", calibrate.to_owned()),
+        ("plan", "", daemon_config.plan.as_str().to_owned()),
         ("admission.enabled", "", admission.enabled.to_string()),
         ("admission.successes", "", admission.successes.to_string()),
         ("admission.apart", "", span(admission.apart)),

@@ -10,6 +10,7 @@ mod health;
 mod judgement;
 mod life;
 mod pairs;
+mod plan;
 pub mod told;
 mod troubles;
 pub mod world;

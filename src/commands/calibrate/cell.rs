@@ -64,6 +64,7 @@ impl Bench {
                 decode_thread,
                 redactor: Arc::new(Redactor::new()),
                 calibration: Arc::new(|| None),
+                keeps_chunk_times: false,
             },
             target: Target {
                 model: ModelRef::new(SIMULATOR, MODEL),

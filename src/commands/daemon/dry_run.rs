@@ -7,14 +7,19 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::{bridge, stdout};
 use crate::daemon::catalog_policy::{PlannedTrial, TrialReason, foresee};
+use crate::daemon::price::listed;
 use crate::daemon::roster::Roster;
+use crate::daemon::sampling_plan::SamplingPlan;
+use crate::daemon::sampling_plan::stored::{KnownNoise, known_noise, plan};
 use crate::daemon::schedule::{DueTime, due};
-use crate::daemon::series_work::{AFTER_A_CRASH, RequestSpecs, turn, work};
+use crate::daemon::series_work::{AFTER_A_CRASH, RequestSpecs, SeriesWork, turn, work};
 use crate::daemon::turn_times::BlockDays;
-use crate::domain::Series;
-use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::daemon_config::{DaemonConfig, PlanKind, Price};
+use crate::domain::daemon_status::PlanReport;
+use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::output::dry_run::{DueReason, DueRow, document, due as table};
+use crate::output::sampling_plan::PlanNote;
 use crate::storage::claims::JobState;
 use crate::storage::{self, StoreError, StoreLocation, WorkItem};
 use chrono::{DateTime, Utc};
@@ -32,12 +37,12 @@ pub async fn run(
     questions: &[RequestSpec],
 ) -> Result<Exit, CommandError> {
     let now = Utc::now();
-    let mut rows = rows(context, questions, now).await?;
+    let (mut rows, plan) = rows(context, questions, now).await?;
     rows.sort_by_key(|row| (row.due_at.max(now), row.finished_at));
     if args.json {
-        stdout::document(&document(&rows, now))?;
+        stdout::document(&document(&rows, plan.as_ref(), now))?;
     } else {
-        stdout::text(&table(&rows, now, &context.terminal))?;
+        stdout::text(&table(&rows, plan.as_ref(), now, &context.terminal))?;
     }
     Ok(if rows.is_empty() { Exit::No } else { Exit::Yes })
 }
@@ -46,7 +51,7 @@ async fn rows(
     context: &Context,
     questions: &[RequestSpec],
     now: DateTime<Utc>,
-) -> Result<Vec<DueRow>, CommandError> {
+) -> Result<(Vec<DueRow>, Option<PlanReport>), CommandError> {
     let failed = |error| store_error("reading the catalog", error);
     let daemon_config = &context.settings.daemon_config;
     let state_dir = context.settings.state_dir().map_err(CommandError::usage)?.value;
@@ -56,15 +61,23 @@ async fn rows(
             return Err(store_error("the work list", error));
         }
         let jobs = turns_of_runner(&state_dir.join(bridge::MEMORY), context).await.map_err(failed)?;
-        return Ok(turns(work.items, &jobs, &daemon_config.proposed(&work.cadences), questions, now));
+        let rules = daemon_config.proposed(&work.cadences);
+        return Ok((turns(work.items, &jobs, &rules, questions, None, now).0, None));
     }
     let store_handle = Arc::new(store_handle(context, &state_dir)?);
     let store = store_handle.store().await.map_err(failed)?;
     let items = store.work_list(None).await.map_err(failed)?;
     let jobs = store.jobs(None).await.map_err(failed)?;
-    let mut rows = turns(items, &jobs, daemon_config, questions, now);
+    let noise = match daemon_config.plan {
+        PlanKind::Even => None,
+        PlanKind::Precision => {
+            let prices = listed(store.listed(None).await.map_err(failed)?);
+            Some((known_noise(&*store, now).await.map_err(failed)?, prices))
+        }
+    };
+    let (mut rows, plan) = turns(items, &jobs, daemon_config, questions, noise.as_ref(), now);
     rows.extend(foresee(&store_handle, daemon_config, now).await.map_err(failed)?.into_iter().map(trial));
-    Ok(rows)
+    Ok((rows, plan))
 }
 
 /// The progress of a runner's series. Empty if it never ran, and creates no file.
@@ -76,14 +89,16 @@ async fn turns_of_runner(path: &Path, context: &Context) -> Result<Vec<JobState>
     looked.jobs(None).await
 }
 
-/// The turns of all models and profiles.
+/// The turns of all models and profiles, at the cadences of a plan where the noise of series and the prices of models are
+/// given.
 fn turns(
     items: Vec<WorkItem>,
     jobs: &[JobState],
     daemon_config: &DaemonConfig,
     questions: &[RequestSpec],
+    noise: Option<&(KnownNoise, HashMap<ModelRef, Price>)>,
     now: DateTime<Utc>,
-) -> Vec<DueRow> {
+) -> (Vec<DueRow>, Option<PlanReport>) {
     let mut roster = Roster::default();
     roster.measure(items, daemon_config);
     // A series that a daemon holds at this moment is not due.
@@ -92,21 +107,36 @@ fn turns(
         .map(|job| (job.series.clone(), turn(job, None, AFTER_A_CRASH, BlockDays::default(), now)))
         .collect();
     let questions = RequestSpecs::new(questions.to_vec());
+    let asked = roster.by_provider();
+    let plan = noise.map(|(noise, prices)| plan(asked, questions.profiles(), noise, daemon_config, prices));
+    let daemon_config = daemon_config.planned(plan.as_ref().map(SamplingPlan::cadences).unwrap_or_default());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {
-        for work in work(asked, &questions, daemon_config, &HashMap::new()) {
+        for work in work(asked, &questions, &daemon_config, &HashMap::new()) {
             let turn = turns.get(&work.plan.series).cloned().unwrap_or_default();
             let (DueTime::Since(due_at) | DueTime::At(due_at)) = due(&work.plan, &turn, now);
             rows.push(DueRow {
                 model: work.item.model.clone(),
                 why: DueReason::Cadence { profile: work.question.profile.name.clone() },
                 cadence_seconds: Some(work.plan.cadence_seconds),
+                plan: note(plan.as_ref(), &work),
                 finished_at: turn.finished_at,
                 due_at,
             });
         }
     }
-    rows
+    (rows, plan.as_ref().map(SamplingPlan::report))
+}
+
+/// What the plan gives to a series.
+fn note(plan: Option<&SamplingPlan>, work: &SeriesWork) -> Option<PlanNote> {
+    let planned = plan?.find(&work.item.model, &work.question.profile.id)?;
+    Some(PlanNote {
+        why: planned.why.as_str(),
+        configured_seconds: planned.configured_seconds,
+        half_width: planned.half_width,
+        half_width_configured: planned.half_width_configured,
+    })
 }
 
 fn trial(foreseen: PlannedTrial) -> DueRow {
@@ -115,5 +145,5 @@ fn trial(foreseen: PlannedTrial) -> DueRow {
         TrialReason::Admission => DueReason::Admission,
         TrialReason::Recheck => DueReason::Recheck,
     };
-    DueRow { model, why, cadence_seconds: None, finished_at: None, due_at: at }
+    DueRow { model, why, cadence_seconds: None, plan: None, finished_at: None, due_at: at }
 }

@@ -23,6 +23,7 @@ use crate::measure::clock_thread::ClockThread;
 use crate::measure::decode_thread::DecodeThread;
 use crate::measure::gate::GateSubject;
 use crate::measure::measurer::Measurer;
+use crate::measure::metric_dialect::MetricDialect;
 use crate::output::progress::Progress;
 use crate::wire::fd_table;
 use crate::wire::tls::client_config;
@@ -58,10 +59,12 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
         return Ok(Exit::Yes);
     }
     let history = baseline::read(&args, &gates, place.as_ref(), subjects, &asked, &load).await?;
-    let measurer = measurer(&context, &settled.secrets)?;
+    let dialect = args.dialect.map(MetricDialect::from);
+    let measurer = Measurer { keeps_chunk_times: dialect.is_some(), ..measurer(&context, &settled.secrets)? };
     // Until here nothing can be lost, and a signal ends the process in the default way.
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    let sinks = RunOutputs { fallback_store, ndjson: args.ndjson, csv: recorder::csv(args.csv.as_deref())? };
+    let sinks =
+        RunOutputs { fallback_store, ndjson: args.ndjson, csv: recorder::csv(args.csv.as_deref())?, dialect };
     let started_at = chrono::Utc::now();
     let halves = if args.paired { 2 } else { 1 };
     let requests = planned.map(|units| units.saturating_mul(halves));
@@ -162,5 +165,11 @@ pub(super) fn measurer(
     let (clock_thread, decode_thread) =
         start().map_err(|error| CommandError::usage(format!("a thread cannot be started: {error}")))?;
     let calibration = calibrate::newest_id(context);
-    Ok(Measurer { clock_thread, decode_thread, redactor: Arc::new(redactor), calibration })
+    Ok(Measurer {
+        clock_thread,
+        decode_thread,
+        redactor: Arc::new(redactor),
+        calibration,
+        keeps_chunk_times: false,
+    })
 }

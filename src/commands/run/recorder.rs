@@ -9,6 +9,7 @@ use crate::domain::pair::is_counterpart;
 use crate::domain::{ModelRef, Outcome, Run};
 use crate::measure::collect::OutcomeCollector;
 use crate::measure::measurer::AttemptResult;
+use crate::measure::metric_dialect::{ChunkTimes, DialectCollector, DialectReport, MetricDialect};
 use crate::measure::paired::HalfTtft;
 use crate::measure::report::ModelReport;
 use crate::outbox::undelivered::UndeliveredDir;
@@ -46,6 +47,8 @@ pub struct RunOutputs {
     pub ndjson: bool,
     /// Writes one line each to a file or standard output.
     pub csv: Option<CsvRows>,
+    /// The tool in whose metrics the run is reported too.
+    pub dialect: Option<MetricDialect>,
 }
 
 /// The CSV writer to the destination of `--csv`.
@@ -77,6 +80,7 @@ pub struct DeliverySummary {
 /// What was recorded until the end.
 pub struct RecordedRuns {
     pub models: Vec<ModelReport>,
+    pub dialect: Option<DialectReport>,
     pub delivery: DeliverySummary,
     /// The newest success.
     pub last: Option<Box<Run>>,
@@ -94,6 +98,7 @@ pub struct ResultRecorder {
     progress: Progress,
     prices: HashMap<ModelRef, Price>,
     collector: RefCell<OutcomeCollector>,
+    dialect: RefCell<Option<DialectCollector>>,
     /// The newest success.
     last: RefCell<Option<Box<Run>>>,
     delivery: RefCell<DeliverySummary>,
@@ -151,6 +156,7 @@ impl ResultRecorder {
             progress,
             prices,
             collector: RefCell::new(OutcomeCollector::expecting(models)),
+            dialect: RefCell::new(sinks.dialect.map(|dialect| DialectCollector::expecting(dialect, models))),
             last: RefCell::default(),
             delivery: RefCell::default(),
         }
@@ -175,6 +181,7 @@ impl ResultRecorder {
             failed = matches!(attempted.outcome, Outcome::Failure(_));
             self.count(model, &attempted.outcome, failed);
             if let Outcome::Success(run) = attempted.outcome {
+                self.translate(model, attempted.chunks.as_deref(), &run);
                 if let Some(mismatch) = &run.endpoint_mismatch {
                     self.progress.note(&format!("warning: {model}: {mismatch}; its row names no endpoint"));
                 }
@@ -192,6 +199,13 @@ impl ResultRecorder {
     /// Prints a note beside the progress.
     pub fn note(&self, text: &str) {
         self.progress.note(text);
+    }
+
+    /// Adds a success to the figures in another tool's metrics.
+    fn translate(&self, model: &ModelRef, chunks: Option<&ChunkTimes>, run: &Run) {
+        if let Some(dialect) = self.dialect.borrow_mut().as_mut() {
+            dialect.add(model, chunks, run.tokens.output_tokens);
+        }
     }
 
     fn count(&self, model: &ModelRef, outcome: &Outcome, failed: bool) {
@@ -326,6 +340,7 @@ impl ResultRecorder {
         self.progress.done();
         RecordedRuns {
             models: self.collector.into_inner().finish(),
+            dialect: self.dialect.into_inner().map(DialectCollector::finish),
             delivery: self.delivery.into_inner(),
             last: self.last.into_inner(),
         }

@@ -2,13 +2,14 @@
 
 use super::recorder::{DeliverySummary, RecordedRuns, ResultRecorder};
 use super::request_options::RequestOptions;
-use crate::cli::run::SortArg;
+use crate::cli::run::{DialectArg, SortArg};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::Run;
 use crate::domain::failure::FailureStage;
 use crate::measure::gate::history::GateHistory;
 use crate::measure::gate::{GateResult, check_all};
 use crate::measure::load::{LoadOutcome, LoadSpec};
+use crate::measure::metric_dialect::MetricDialect;
 use crate::measure::report::{LoadReport, Report, RunParameters};
 use crate::measure::{Gate, ModelReport};
 use crate::output::side_by_side::Sort;
@@ -42,6 +43,16 @@ impl From<SortArg> for Sort {
             SortArg::Ttft => Sort::Ttft,
             SortArg::Tps => Sort::Tps,
             SortArg::Name => Sort::Name,
+        }
+    }
+}
+
+impl From<DialectArg> for MetricDialect {
+    fn from(tool: DialectArg) -> Self {
+        match tool {
+            DialectArg::Aiperf => MetricDialect::Aiperf,
+            DialectArg::Guidellm => MetricDialect::Guidellm,
+            DialectArg::Vllm => MetricDialect::Vllm,
         }
     }
 }
@@ -126,7 +137,7 @@ impl UnusedProxies {
 pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
     let recorder = Rc::into_inner(ended.recorder)
         .ok_or_else(|| CommandError::usage("requests are still running").exit(Exit::Interrupted))?;
-    let RecordedRuns { models, delivery, last } = recorder.close();
+    let RecordedRuns { models, dialect, delivery, last } = recorder.close();
     let ended_at = Utc::now();
     let report = Report {
         started_at: ended.started_at,
@@ -134,6 +145,7 @@ pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
         asked: asked(&ended.asked, &ended.load),
         load: load(&ended.load, &ended.tallies, &delivery, ended.planned),
         models,
+        dialect,
     };
     let checked = check_all(&ended.gates, &report, &ended.history);
     show(&report, &checked, last.as_deref(), ended.view, !ended.allow_undecided, ended.terminal)?;

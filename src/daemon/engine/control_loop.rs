@@ -13,11 +13,13 @@ use crate::daemon::liveness::Liveness;
 use crate::daemon::memory_trim::MemoryTrimmer;
 use crate::daemon::price::ListedPrices;
 use crate::daemon::roster::RosterByProvider;
+use crate::daemon::sampling_plan::stored::plan;
 use crate::daemon::series_work::{RequestSpecs, work};
 use crate::daemon::status_file;
 use crate::daemon::store_sync::WorkUpdate;
 use crate::domain::ModelRef;
-use crate::domain::daemon_status::{DaemonStatus, STATUS_FORMAT};
+use crate::domain::daemon_config::{DaemonConfig, PlanKind, PlannedCadences};
+use crate::domain::daemon_status::{DaemonStatus, PlanReport, STATUS_FORMAT};
 use crate::measure::outcome_row::measured_by;
 use crate::outbox::Spend;
 use crate::outbox::sender::SenderReport;
@@ -63,6 +65,9 @@ pub struct ControlLoop {
     given: RosterByProvider,
     prices: Arc<ListedPrices>,
     proposed: Arc<BTreeMap<String, u32>>,
+    /// The cadences that the plan changes, and the plan in numbers.
+    planned: PlannedCadences,
+    plan: Option<PlanReport>,
     started_at: DateTime<Utc>,
     /// Read only once: a process without free descriptors cannot read it.
     boot_id: String,
@@ -88,6 +93,8 @@ impl ControlLoop {
             given: RosterByProvider::new(),
             prices: Arc::default(),
             proposed: Arc::default(),
+            planned: PlannedCadences::new(),
+            plan: None,
             started_at: shared.clock.now(),
             boot_id: status_file::boot_id().unwrap_or_default(),
             lag: Duration::ZERO,
@@ -212,14 +219,27 @@ impl ControlLoop {
         self.supervisor.lanes().all(|lane| lane.lane_state().is_quiet(now))
     }
 
+    /// Makes the plan, if the configuration asks for one, and keeps its numbers; returns the cadences that it changes.
+    fn plan(&mut self, listed: &WorkUpdate, configured: &DaemonConfig) -> PlannedCadences {
+        if configured.plan == PlanKind::Even || self.shared.store_handle.bridge().is_some() {
+            return PlannedCadences::new();
+        }
+        let WorkUpdate { asked, noise, prices, .. } = listed;
+        let plan = plan(asked, self.start.questions.profiles(), noise, configured, prices);
+        self.plan = Some(plan.report());
+        plan.cadences()
+    }
+
     /// Gives changed work to the lanes; a new provider gets a lane.
     fn take(&mut self, listed: WorkUpdate) {
-        let WorkUpdate { asked, turns, prices, proposed } = listed;
-        let same_rules = *self.prices == *prices && *self.proposed == *proposed;
-        let before = std::mem::replace(&mut self.given, asked);
-        (self.prices, self.proposed) = (prices, proposed);
         let shared = Arc::clone(&self.shared);
-        let daemon_config = shared.daemon_config.proposed(&self.proposed);
+        let configured = shared.daemon_config.proposed(&listed.proposed);
+        let cadences = self.plan(&listed, &configured);
+        let WorkUpdate { asked, turns, prices, ref proposed, .. } = listed;
+        let same_rules = *self.prices == *prices && self.proposed == *proposed && self.planned == cadences;
+        let before = std::mem::replace(&mut self.given, asked);
+        let daemon_config = configured.planned(cadences.clone());
+        (self.prices, self.proposed, self.planned) = (prices, Arc::clone(proposed), cadences);
         for (provider, asked) in &self.given {
             if same_rules && before.get(provider).is_some_and(|before| Arc::ptr_eq(before, asked)) {
                 continue;
@@ -274,6 +294,7 @@ impl ControlLoop {
             store,
             outbox,
             calibration: self.shared.gate.report(),
+            plan: self.plan,
             suspected: self.shared.suspected(),
             loop_lag_seconds: std::mem::take(&mut self.lag).as_secs_f64(),
             log_lines_dropped: self.start.liveness.log_lines_dropped(),

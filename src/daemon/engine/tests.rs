@@ -58,7 +58,7 @@ impl ProviderClient for Scripted {
         };
         let nothing_left = || Allowance { what: "requests".to_owned(), left: 0, of: 10, resets_in: 30.0 };
         let allowance = (item.model.provider == "used_up").then(nothing_left);
-        vec![AttemptResult { outcome, learned: None, allowance }]
+        vec![AttemptResult { outcome, learned: None, allowance, chunks: None }]
     }
 
     fn endpoint(&self, item: &WorkItem, _: &RequestSpec) -> RouteEndpoint {

@@ -60,6 +60,9 @@ pub struct DaemonStatus {
     /// Calibrations of the host; reports of older programs lack them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationReport>,
+    /// What the sampling plan comes to; `None` where every series has its configured cadence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanReport>,
     /// Providers of which most models refuse: none of their models is set aside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspected: Vec<SuspectedProvider>,
@@ -73,6 +76,22 @@ pub struct DaemonStatus {
 
 fn yes() -> bool {
     true
+}
+
+/// A sampling plan in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanReport {
+    /// Series that it is about.
+    pub series: u64,
+    /// Series that are asked more rarely than configured, and more often.
+    pub rarer: u64,
+    pub oftener: u64,
+    /// Series of which too little is stored to plan them.
+    pub unknown: u64,
+    /// What it costs, of what the configured cadences would cost.
+    pub cost_share: f64,
+    /// True if runs were weighed by their price; else each counts the same.
+    pub priced: bool,
 }
 
 /// The daemon's observations of the clocks.

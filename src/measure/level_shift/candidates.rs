@@ -31,6 +31,9 @@ const AS_LIKELY: f64 = 7.0;
 /// Standard errors on either side of an effect. More than 1.96: an alarm is raised when the effect looks its largest.
 const EFFECT_ERRORS: f64 = 2.2;
 
+/// Blocks that have fewer samples than those of the baseline by less than this scatter as those do.
+const RARER: f64 = 1.25;
+
 /// The largest step that the blocks allow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LevelStep {
@@ -52,6 +55,9 @@ pub struct BlockView {
     /// `None` while the series is too young.
     pub usual: Option<UsualLevel>,
     slots: Vec<i64>,
+    /// Samples of each block, and those of a block of the baseline on average.
+    samples: Vec<u32>,
+    usual_samples: f64,
     levels: Vec<f64>,
     /// The sum of all levels before each.
     sums: Vec<f64>,
@@ -74,6 +80,8 @@ impl BlockView {
             period,
             usual: None,
             slots: Vec::new(),
+            samples: Vec::new(),
+            usual_samples: 0.0,
             levels: Vec::new(),
             sums: vec![0.0],
             candidates_from: 0,
@@ -84,6 +92,7 @@ impl BlockView {
         let Some((from, until)) = baseline_of(&blocks, now) else { return view };
         let starts = level_starts(shifts);
         view.usual = UsualLevel::of(&blocks[from..until], &starts);
+        view.usual_samples = mean_samples(blocks[from..until].iter().map(|block| block.samples));
         view.most_before = view.usual.as_ref().map_or(0.0, |usual| LEVEL_DAYS * usual.blocks_a_day) as usize;
         // What is older says what is usual, and no more.
         let from = from.max(until.saturating_sub(view.most_before));
@@ -114,6 +123,7 @@ impl BlockView {
         let Some(usual) = &self.usual else { return };
         let level = if in_baseline { usual.level_of_baseline(block) } else { usual.level_of(block) };
         self.slots.push(block.slot);
+        self.samples.push(block.samples);
         self.levels.push(level);
         self.sums.push(self.sums[self.sums.len() - 1] + level);
     }
@@ -144,7 +154,7 @@ impl BlockView {
         if change.abs() < settings.least_effect || !self.lasts(candidate, before, change) {
             return None;
         }
-        let scale = usual.block_scale();
+        let scale = usual.block_scale() * self.thinness(candidate);
         let as_likely = squared - AS_LIKELY * scale * scale;
         let likely = |candidate: &usize| self.squared(*candidate) >= as_likely;
         let first = (from..=until).find(likely).unwrap_or(candidate);
@@ -164,6 +174,15 @@ impl BlockView {
             errors,
             degrees: usual.degrees,
         })
+    }
+
+    /// By how much blocks since a candidate may scatter more than those of the baseline, because they have fewer samples:
+    /// as much as if nothing but single samples made them scatter. A series that is measured more rarely from some day on
+    /// would otherwise look as if its level moved.
+    fn thinness(&self, candidate: usize) -> f64 {
+        let now = mean_samples(self.samples[candidate..].iter().copied());
+        let fewer = if now > 0.0 { self.usual_samples / now } else { 1.0 };
+        if fewer > RARER { fewer.sqrt() } else { 1.0 }
     }
 
     /// The mean level before a candidate and since.
@@ -218,6 +237,11 @@ impl BlockView {
         let shows = |now: f64, then: f64| (now - then) / change >= 0.5;
         shows(newest, before) && shows(new, before) && shows(new, old)
     }
+}
+
+fn mean_samples(samples: impl ExactSizeIterator<Item = u32>) -> f64 {
+    let blocks = samples.len().max(1) as f64;
+    samples.map(f64::from).sum::<f64>() / blocks
 }
 
 /// The baseline among these blocks, for looks from `now` on: its first block, and the first one after it.

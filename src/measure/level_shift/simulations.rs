@@ -1,7 +1,8 @@
 //! How often the search is right, on few series of `benches/statistics`. The bounds are those that the bench holds over
 //! many, with two standard errors for how few they are.
 
-use crate::measure::synthetic_series::Weather;
+use super::{ShiftSettings, find_shifts, level_blocks};
+use crate::measure::synthetic_series::{PER_DAY, SyntheticSample, Weather, series};
 use crate::measure::trials::{WARM_DAYS, false_alarms, false_incidents, incident_trials, step_trials};
 
 const ROUGH: Weather =
@@ -30,6 +31,41 @@ fn steps_are_found_in_time_and_their_intervals_hold_them() {
         // An interval that held everything would say nothing.
         assert!(trials.median_width() <= 60.0, "{} h wide at {ratio}", trials.median_width());
     }
+}
+
+/// Alarms after a plan made a series rarer: every second sample from `WARM_DAYS` on, every fourth from 16 days later on.
+/// `step` is what everything is slower by after 24 days more. Of each series, the ratios of its alarms.
+fn alarms_of_rarer(weather: &Weather, many: i64, step: f64, seed: u64) -> Vec<Vec<f64>> {
+    let mut state = seed;
+    let of_one = |number: i64| {
+        let first = (20_000 + number % 7) * PER_DAY;
+        let samples = series(weather, 1, first, (WARM_DAYS + 56) * PER_DAY, &mut state).remove(0);
+        let day = |sample: &SyntheticSample| (sample.at - first) / PER_DAY - WARM_DAYS;
+        let every = |sample: &SyntheticSample| match day(sample) {
+            ..0 => 1,
+            0..16 => 2,
+            _ => 4,
+        };
+        let value = |sample: SyntheticSample| {
+            let slower = if day(&sample) >= 40 { step } else { 0.0 };
+            (sample.milliseconds(), (sample.log + slower).exp())
+        };
+        let kept = samples.into_iter().filter(|sample| sample.at % every(sample) == 0);
+        let found = find_shifts(&level_blocks(kept.map(value)), &ShiftSettings::default());
+        found.iter().map(super::LevelShift::ratio).collect()
+    };
+    (0..many).map(of_one).collect()
+}
+
+/// Single samples alone make the blocks of the calm series scatter, so fewer of them do as much as they can.
+#[test]
+fn a_series_that_is_measured_more_rarely_is_no_change_and_keeps_its_changes() {
+    let still: usize = alarms_of_rarer(&Weather::CALM, 120, 0.0, 59).iter().map(Vec::len).sum();
+    assert!(still <= 1, "{still} alarms of 120 series that were made rarer");
+    let step = 1.4_f64.ln();
+    let found = alarms_of_rarer(&Weather { noise: 0.2, ..ROUGH }, 60, step, 61);
+    let held = found.iter().filter(|ratios| ratios.len() == 1 && (1.2..1.65).contains(&ratios[0])).count();
+    assert!(held >= 50, "{held} of 60 steps: {found:?}");
 }
 
 #[test]

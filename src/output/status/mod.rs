@@ -13,7 +13,7 @@ mod tests;
 
 use super::color::Paint;
 use super::list_report::{Column, ListReport};
-use super::{ReportView, row_fields, text, units};
+use super::{ReportView, row_fields, sampling_plan, text, units};
 use crate::domain::daemon_status::calibration_problems;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, LaneReport, ProblemSeverity};
 use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
@@ -279,6 +279,7 @@ fn daemon(report: &StatusReport, view: &ReportView) -> Vec<String> {
             oldest.unwrap_or_default(),
             daemon_status.outbox.quarantined,
         ));
+        lines.extend(daemon_status.plan.as_ref().map(sampling_plan::sentence));
     }
     if let Some(store) = &report.store {
         let theirs = report.daemon_status.as_ref().map(|daemon_status| &daemon_status.store);

@@ -25,6 +25,13 @@ fn everything_has_a_default() {
         settle(&format!("[daemon]\ncalibrate = '{word}'"), &[], &DaemonFlags::default()).unwrap().calibrate
     };
     assert!(found.calibrate && calibrate("daily") && !calibrate("never"));
+    let plan = |word: &str| {
+        settle(&format!("[daemon]\nplan = '{word}'"), &[], &DaemonFlags::default()).unwrap().plan
+    };
+    assert_eq!(
+        [found.plan, plan("even"), plan("precision")],
+        [PlanKind::Even, PlanKind::Even, PlanKind::Precision]
+    );
     assert_eq!(
         found,
         DaemonConfig { profiles: vec!["cloud-default-v1".to_owned()], ..DaemonConfig::default() }
@@ -119,6 +126,7 @@ fn mistakes_are_named_with_their_place() {
         ("[daemon]\nask = []", "ask names no profile"),
         ("[daemon]\ndiscovery = 'noon'", "[daemon]: discovery is `noon`: write a time of day"),
         ("[daemon]\ndiscovery = '25:00'", "discovery is `25:00`"),
+        ("[daemon]\nplan = 'cheap'", "[daemon]: plan is `cheap`: write \"even\" or \"precision\""),
         ("[daemon]\ncalibrate = 'hourly'", "[daemon]: calibrate is `hourly`: write \"daily\" or \"never\""),
         ("[daemon.providers.grok]", "[daemon.providers.grok]: unknown provider"),
         ("[daemon.providers.groq]\ninput_price = 1.0", "input_price and output_price belong together"),

@@ -7,14 +7,14 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::{bridge, stdout};
 use crate::daemon::catalog_policy::{PlannedTrial, TrialReason, foresee};
-use crate::daemon::price::listed;
+use crate::daemon::price::ListedPrices;
 use crate::daemon::roster::Roster;
 use crate::daemon::sampling_plan::SamplingPlan;
 use crate::daemon::sampling_plan::stored::{KnownNoise, known_noise, plan};
 use crate::daemon::schedule::{DueTime, due};
 use crate::daemon::series_work::{AFTER_A_CRASH, RequestSpecs, SeriesWork, turn, work};
 use crate::daemon::turn_times::BlockDays;
-use crate::domain::daemon_config::{DaemonConfig, PlanKind, Price};
+use crate::domain::daemon_config::{DaemonConfig, PlanKind};
 use crate::domain::daemon_status::PlanReport;
 use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
@@ -71,7 +71,7 @@ async fn rows(
     let noise = match daemon_config.plan {
         PlanKind::Even => None,
         PlanKind::Precision => {
-            let prices = listed(store.listed(None).await.map_err(failed)?);
+            let prices = ListedPrices::of(store.listed(None).await.map_err(failed)?);
             Some((known_noise(&*store, now).await.map_err(failed)?, prices))
         }
     };
@@ -96,7 +96,7 @@ fn turns(
     jobs: &[JobState],
     daemon_config: &DaemonConfig,
     questions: &[RequestSpec],
-    noise: Option<&(KnownNoise, HashMap<ModelRef, Price>)>,
+    noise: Option<&(KnownNoise, ListedPrices)>,
     now: DateTime<Utc>,
 ) -> (Vec<DueRow>, Option<PlanReport>) {
     let mut roster = Roster::default();

@@ -4,9 +4,9 @@
 //! plan the same series on one day come to the same plan.
 
 use super::{BlockNoise, NoiseBlock, SamplingPlan, SeriesDemand};
-use crate::daemon::price::worst_case;
+use crate::daemon::price::{ListedPrices, worst_case};
 use crate::daemon::roster::RosterByProvider;
-use crate::domain::daemon_config::{DaemonConfig, Price};
+use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::series_block::{SLOTS_OF_DAY, day_of_slot, slot_of};
 use crate::domain::series_change::WatchedFigure;
 use crate::domain::{ModelRef, Profile};
@@ -85,7 +85,7 @@ pub fn plan<'a>(
     profiles: impl Iterator<Item = &'a Profile>,
     known: &KnownNoise,
     daemon_config: &DaemonConfig,
-    prices: &HashMap<ModelRef, Price>,
+    prices: &ListedPrices,
 ) -> SamplingPlan {
     let models = asked.values().flat_map(|asked| &asked.measured).map(|item| &item.model);
     let demand = |model: &ModelRef, profile: &Profile| SeriesDemand {
@@ -94,7 +94,7 @@ pub fn plan<'a>(
         cadence_seconds: daemon_config.cadence(model, &profile.id),
         noise: known.get(&(model.clone(), profile.id.clone())).copied(),
         tokens: worst_case(profile),
-        price: daemon_config.price(model, prices.get(&model.unpinned()).copied()),
+        price: daemon_config.price(model, prices.get(model)),
     };
     let profiles: Vec<&Profile> = profiles.collect();
     let demands: Vec<SeriesDemand> = models

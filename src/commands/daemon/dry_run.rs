@@ -14,9 +14,9 @@ use crate::daemon::sampling_plan::stored::{KnownNoise, known_noise, plan};
 use crate::daemon::schedule::{DueTime, due};
 use crate::daemon::series_work::{AFTER_A_CRASH, RequestSpecs, SeriesWork, turn, work};
 use crate::daemon::turn_times::BlockDays;
+use crate::domain::Series;
 use crate::domain::daemon_config::{DaemonConfig, PlanKind};
 use crate::domain::daemon_status::PlanReport;
-use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::output::dry_run::{DueReason, DueRow, document, due as table};
 use crate::output::sampling_plan::PlanNote;
@@ -112,7 +112,7 @@ fn turns(
     let daemon_config = daemon_config.planned(plan.as_ref().map(SamplingPlan::cadences).unwrap_or_default());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {
-        for work in work(asked, &questions, &daemon_config, &HashMap::new()) {
+        for work in work(asked, &questions, &daemon_config, &ListedPrices::default()) {
             let turn = turns.get(&work.plan.series).cloned().unwrap_or_default();
             let (DueTime::Since(due_at) | DueTime::At(due_at)) = due(&work.plan, &turn, now);
             rows.push(DueRow {

@@ -1,6 +1,6 @@
 //! What changes are attributed to, by table.
 
-use super::attribute;
+use super::{CONFIRMED_WITHIN, attribute, waits_for_others};
 use crate::domain::ModelRef;
 use crate::domain::change_evidence::{
     ChangeEvidence, ChangeSurroundings, NeighbourReading, SeriesNeighbour, StoredFacts,
@@ -25,7 +25,7 @@ fn series(runner: &str, model: &str) -> MeasuredSeries {
     }
 }
 
-fn slower(id: &str, runner: &str, model: &str, hours: i64) -> SeriesChange {
+pub fn slower(id: &str, runner: &str, model: &str, hours: i64) -> SeriesChange {
     let level = ChangedLevel::Figure {
         figure: WatchedFigure::Ttft,
         before: 0.4,
@@ -52,6 +52,8 @@ fn changed(id: &str, runner: &str, model: &str, hours: i64, level: ChangedLevel)
         cause: ChangeCause::Unknown,
         cause_line: String::new(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 
@@ -232,6 +234,50 @@ fn witnesses_that_cannot_say_are_named() {
     let (scope, _, line) = one(usual(), &split);
     assert_eq!(scope, ChangeScope::Model);
     assert!(line.starts_with("b sees it too, c does not; "), "{line}");
+}
+
+/// A neighbour with this error of its shift.
+fn noisy(runner: &str, model: &str, factor: f64, noise: f64) -> SeriesNeighbour {
+    let mut one = neighbour(runner, model, factor);
+    let NeighbourReading::Figure { noise: of_blocks, .. } = &mut one.reading else { unreachable!() };
+    *of_blocks = noise;
+    one
+}
+
+/// One model at another runner says by chance that it moved; the provider's others there say that it did not.
+#[test]
+fn what_another_runner_shows_of_a_provider_is_put_together() {
+    let models = ["groq:m", "groq:n", "groq:o", "groq:p"];
+    let changes: Vec<SeriesChange> = models.iter().map(|model| slower(model, "a", model, 0)).collect();
+    let evidence = |factors: [f64; 4]| -> Vec<ChangeSurroundings> {
+        let one = |(model, factor): (&&str, f64)| around(model, usual(), &[noisy("b", model, factor, 0.2)]);
+        models.iter().zip(factors).map(one).collect()
+    };
+    let scopes = |factors: [f64; 4]| -> Vec<ChangeScope> {
+        judged(&changes, evidence(factors)).into_iter().map(|(scope, ..)| scope).collect()
+    };
+    let alone = judged(&changes[..1], evidence([1.35; 4])[..1].to_vec()).remove(0);
+    assert_eq!(alone.0, ChangeScope::Model, "alone it counts as moved: {}", alone.2);
+    assert!(!alone.2.contains("too few samples"), "{}", alone.2);
+    assert_eq!(scopes([1.35, 0.98, 1.0, 1.01]), [ChangeScope::Path; 4]);
+    assert_eq!(scopes([1.35, 1.2, 1.24, 1.1]), [ChangeScope::Provider; 4]);
+}
+
+#[test]
+fn a_provider_is_not_named_before_another_runner_confirms_it_or_time_is_up() {
+    let seen = |neighbours: &[SeriesNeighbour]| {
+        let mut changes = [slower("1", "a", "groq:m", 0)];
+        attribute(&mut changes, &ChangeEvidence { around: vec![around("1", usual(), neighbours)] });
+        let [change] = changes;
+        let (soon, late) = (change.noticed_at, change.noticed_at + CONFIRMED_WITHIN);
+        (change.confirmed, waits_for_others(&change, soon), waits_for_others(&change, late))
+    };
+    assert_eq!(seen(&[]), (None, false, false), "nobody else measures it");
+    assert_eq!(seen(&[neighbour("b", "groq:m", 1.25)]), (Some(true), false, false));
+    assert_eq!(seen(&[neighbour("b", "groq:m", 1.0)]), (Some(false), false, false), "it is the path");
+    assert_eq!(seen(&[noisy("b", "groq:m", 1.1, 0.4)]), (Some(false), true, false));
+    let other_models = [neighbour("a", "groq:n", 1.25), noisy("b", "groq:m", 1.1, 0.4)];
+    assert_eq!(seen(&other_models), (Some(false), true, false), "other models are not another runner");
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! host, the path, what answered, what was answered, errors.
 
 mod causes;
+#[cfg(test)]
+mod confirmation_tests;
 mod facts;
 mod pages;
 mod pooled;

@@ -347,7 +347,7 @@ fn whole_block(slot: i64, ttft: f64) -> SeriesBlock {
 }
 
 /// A provider with more models than one answer holds: all become slower at once, and each change has its cause.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_changes_at_once_have_a_cause_each() {
     const MODELS: usize = 220;
     for backend in [Backend::sqlite(), Backend::mongo().await] {

@@ -1,6 +1,6 @@
 //! What changes are attributed to, by table.
 
-use super::{CONFIRMED_WITHIN, attribute, waits_for_others};
+use super::attribute;
 use crate::domain::ModelRef;
 use crate::domain::change_evidence::{
     ChangeEvidence, ChangeSurroundings, NeighbourReading, SeriesNeighbour, StoredFacts,
@@ -58,7 +58,7 @@ fn changed(id: &str, runner: &str, model: &str, hours: i64, level: ChangedLevel)
 }
 
 /// Everything that is stored, as it was before a change.
-fn usual() -> StoredFacts {
+pub fn usual() -> StoredFacts {
     StoredFacts {
         blocks: 16,
         network_rtt_seconds: Some(0.012),
@@ -78,7 +78,7 @@ fn usual() -> StoredFacts {
 }
 
 /// A neighbour by the factor by which it moved.
-fn neighbour(runner: &str, model: &str, factor: f64) -> SeriesNeighbour {
+pub fn neighbour(runner: &str, model: &str, factor: f64) -> SeriesNeighbour {
     let reading = NeighbourReading::Figure {
         before: 1.0,
         after: factor,
@@ -89,12 +89,12 @@ fn neighbour(runner: &str, model: &str, factor: f64) -> SeriesNeighbour {
     SeriesNeighbour { series: series(runner, model), reading }
 }
 
-fn around(id: &str, after: StoredFacts, neighbours: &[SeriesNeighbour]) -> ChangeSurroundings {
+pub fn around(id: &str, after: StoredFacts, neighbours: &[SeriesNeighbour]) -> ChangeSurroundings {
     let neighbours = neighbours.to_vec();
     ChangeSurroundings { change_id: id.to_owned(), before: usual(), after, neighbours }
 }
 
-fn judged(
+pub fn judged(
     changes: &[SeriesChange],
     around: Vec<ChangeSurroundings>,
 ) -> Vec<(ChangeScope, ChangeCause, String)> {
@@ -234,50 +234,6 @@ fn witnesses_that_cannot_say_are_named() {
     let (scope, _, line) = one(usual(), &split);
     assert_eq!(scope, ChangeScope::Model);
     assert!(line.starts_with("b sees it too, c does not; "), "{line}");
-}
-
-/// A neighbour with this error of its shift.
-fn noisy(runner: &str, model: &str, factor: f64, noise: f64) -> SeriesNeighbour {
-    let mut one = neighbour(runner, model, factor);
-    let NeighbourReading::Figure { noise: of_blocks, .. } = &mut one.reading else { unreachable!() };
-    *of_blocks = noise;
-    one
-}
-
-/// One model at another runner says by chance that it moved; the provider's others there say that it did not.
-#[test]
-fn what_another_runner_shows_of_a_provider_is_put_together() {
-    let models = ["groq:m", "groq:n", "groq:o", "groq:p"];
-    let changes: Vec<SeriesChange> = models.iter().map(|model| slower(model, "a", model, 0)).collect();
-    let evidence = |factors: [f64; 4]| -> Vec<ChangeSurroundings> {
-        let one = |(model, factor): (&&str, f64)| around(model, usual(), &[noisy("b", model, factor, 0.2)]);
-        models.iter().zip(factors).map(one).collect()
-    };
-    let scopes = |factors: [f64; 4]| -> Vec<ChangeScope> {
-        judged(&changes, evidence(factors)).into_iter().map(|(scope, ..)| scope).collect()
-    };
-    let alone = judged(&changes[..1], evidence([1.35; 4])[..1].to_vec()).remove(0);
-    assert_eq!(alone.0, ChangeScope::Model, "alone it counts as moved: {}", alone.2);
-    assert!(!alone.2.contains("too few samples"), "{}", alone.2);
-    assert_eq!(scopes([1.35, 0.98, 1.0, 1.01]), [ChangeScope::Path; 4]);
-    assert_eq!(scopes([1.35, 1.2, 1.24, 1.1]), [ChangeScope::Provider; 4]);
-}
-
-#[test]
-fn a_provider_is_not_named_before_another_runner_confirms_it_or_time_is_up() {
-    let seen = |neighbours: &[SeriesNeighbour]| {
-        let mut changes = [slower("1", "a", "groq:m", 0)];
-        attribute(&mut changes, &ChangeEvidence { around: vec![around("1", usual(), neighbours)] });
-        let [change] = changes;
-        let (soon, late) = (change.noticed_at, change.noticed_at + CONFIRMED_WITHIN);
-        (change.confirmed, waits_for_others(&change, soon), waits_for_others(&change, late))
-    };
-    assert_eq!(seen(&[]), (None, false, false), "nobody else measures it");
-    assert_eq!(seen(&[neighbour("b", "groq:m", 1.25)]), (Some(true), false, false));
-    assert_eq!(seen(&[neighbour("b", "groq:m", 1.0)]), (Some(false), false, false), "it is the path");
-    assert_eq!(seen(&[noisy("b", "groq:m", 1.1, 0.4)]), (Some(false), true, false));
-    let other_models = [neighbour("a", "groq:n", 1.25), noisy("b", "groq:m", 1.1, 0.4)];
-    assert_eq!(seen(&other_models), (Some(false), true, false), "other models are not another runner");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::ModelRef;
 use super::interval::Interval;
 use super::series_change::{
-    Acknowledgement, ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
-    WatchedFigure,
+    Acknowledgement, ChangeCause, ChangeReturn, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries,
+    SeriesChange, WatchedFigure,
 };
 use super::timestamp::time;
 use chrono::{DateTime, Utc};
@@ -86,6 +86,9 @@ pub fn change_document(change: &SeriesChange) -> Map<String, Value> {
     put("cause", change.cause.as_str().into());
     put("cause_line", change.cause_line.clone().into());
     put(ACKNOWLEDGED, change.acknowledged.as_ref().map_or(Value::Null, acknowledgement));
+    let returned = |one: &ChangeReturn| json!({"times": one.times, "at": time(one.at)});
+    put("returned", change.returned.as_ref().map_or(Value::Null, returned));
+    put("confirmed", change.confirmed.into());
     fields
 }
 
@@ -122,6 +125,8 @@ pub fn parse_change(fields: &Map<String, Value>) -> Option<SeriesChange> {
             .unwrap_or(ChangeCause::Unknown),
         cause_line: owned("cause_line").unwrap_or_default(),
         acknowledged: fields.get(ACKNOWLEDGED).and_then(acknowledgement_of),
+        returned: fields.get("returned").and_then(return_of),
+        confirmed: fields.get("confirmed").and_then(Value::as_bool),
     })
 }
 
@@ -161,6 +166,11 @@ fn acknowledgement_of(value: &Value) -> Option<Acknowledgement> {
     Some(Acknowledgement { at: moment(value.get("at")?)?, who: text("who")?, note: text("note") })
 }
 
+fn return_of(value: &Value) -> Option<ChangeReturn> {
+    let times = u32::try_from(value.get("times")?.as_u64()?).ok()?;
+    (times > 0).then_some(ChangeReturn { times, at: moment(value.get("at")?)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +198,8 @@ mod tests {
             cause: ChangeCause::NothingElse,
             cause_line: "Nothing else changed.".to_owned(),
             acknowledged: Some(Acknowledgement { at: began.at, who: "ann".to_owned(), note: None }),
+            returned: Some(ChangeReturn { times: 2, at: at("2026-11-29T00:00:00Z") }),
+            confirmed: Some(false),
         }
     }
 
@@ -207,8 +219,13 @@ mod tests {
         for level in [figure, swap] {
             let change = change(level);
             assert_eq!(parse_change(&change_document(&change)), Some(change.clone()));
-            let open = SeriesChange { ended: None, acknowledged: None, ..change };
-            assert_eq!(parse_change(&change_document(&open)), Some(open));
+            let open =
+                SeriesChange { ended: None, acknowledged: None, returned: None, confirmed: None, ..change };
+            let mut older = change_document(&open);
+            assert_eq!(parse_change(&older), Some(open.clone()));
+            // Stores have changes that older versions wrote.
+            ["returned", "confirmed"].into_iter().for_each(|name| drop(older.remove(name)));
+            assert_eq!(parse_change(&older), Some(open));
         }
     }
 

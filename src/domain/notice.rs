@@ -97,13 +97,16 @@ pub struct ChangeNotice {
     /// [`SeriesChange::id`].
     pub change_id: String,
     pub model: ModelRef,
-    /// When it began, or ended, by the estimate of the day on which the notice was recorded.
+    /// When it began, came back or ended, by the estimate of the day on which the notice was recorded.
     pub at: DateTime<Utc>,
+    /// How often it had come back: a beginning after that is the last return, an end the end of that.
+    pub returns: u32,
 }
 
 impl ChangeNotice {
     pub fn began(change: &SeriesChange) -> Self {
-        Self::of(change, ChangeMoment::Began, change.began.at)
+        let at = change.returned.map_or(change.began.at, |returned| returned.at);
+        Self::of(change, ChangeMoment::Began, at)
     }
 
     /// `None` while the change is open.
@@ -112,7 +115,13 @@ impl ChangeNotice {
     }
 
     fn of(change: &SeriesChange, moment: ChangeMoment, at: DateTime<Utc>) -> Self {
-        Self { moment, change_id: change.id.clone(), model: change.series.model.clone(), at }
+        let (change_id, model) = (change.id.clone(), change.series.model.clone());
+        Self { moment, change_id, model, at, returns: change.returns() }
+    }
+
+    /// Sorts the notices of one change by what happened last.
+    pub fn order(&self) -> (u32, ChangeMoment) {
+        (self.returns, self.moment)
     }
 }
 
@@ -131,13 +140,16 @@ pub enum NoticeItem {
 }
 
 impl NoticeItem {
-    /// Equal for equal items, at any time and from any daemon. Of a change its id and its moment count: estimates of its
-    /// time and size may still move.
+    /// Equal for equal items, at any time and from any daemon. Of a change its id, its moment and how often it came back
+    /// count: estimates of its time and size may still move.
     pub fn fingerprint(&self) -> String {
         match self {
             NoticeItem::Listing(finding) => finding.fingerprint(),
-            NoticeItem::Change(change) => {
-                sha256_hex(json!([change.moment.as_str(), change.change_id]).to_string())
+            NoticeItem::Change(ChangeNotice { moment, change_id, returns: 0, .. }) => {
+                sha256_hex(json!([moment.as_str(), change_id]).to_string())
+            }
+            NoticeItem::Change(ChangeNotice { moment, change_id, returns, .. }) => {
+                sha256_hex(json!([moment.as_str(), change_id, returns]).to_string())
             }
         }
     }
@@ -245,21 +257,26 @@ mod tests {
 
     #[test]
     fn both_ends_of_a_change_are_told_apart_and_estimates_are_not() {
-        let notice = |moment, id: &str, at| {
+        let returned = |moment, id: &str, at, returns| {
             NoticeItem::Change(ChangeNotice {
                 moment,
                 change_id: id.to_owned(),
                 model: ModelRef::new("groq", "m"),
                 at: DateTime::from_timestamp(at, 0).unwrap(),
+                returns,
             })
             .fingerprint()
         };
+        let notice = |moment, id: &str, at| returned(moment, id, at, 0);
         let (began, ended) = (ChangeMoment::Began, ChangeMoment::Ended);
         assert_eq!(notice(began, "3fa9", 1), notice(began, "3fa9", 2));
         assert_ne!(notice(began, "3fa9", 1), notice(ended, "3fa9", 1));
         assert_ne!(notice(began, "3fa9", 1), notice(began, "3fa8", 1));
-        // Stores remember fingerprints, so this value must never change.
-        assert_eq!(notice(began, "3fa9", 1), sha256_hex(r#"["change_began","3fa9"]"#));
+        let returns = [0, 1, 2].map(|returns| returned(began, "3fa9", 1, returns));
+        assert!(returns[0] != returns[1] && returns[1] != returns[2], "each return is another");
+        // Stores remember fingerprints, so these values must never change.
+        assert_eq!(returns[0], sha256_hex(r#"["change_began","3fa9"]"#));
+        assert_eq!(returns[1], sha256_hex(r#"["change_began","3fa9",1]"#));
     }
 
     #[test]

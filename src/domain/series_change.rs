@@ -116,6 +116,15 @@ pub struct Acknowledgement {
     pub note: Option<String>,
 }
 
+/// An end that did not hold: the change is open again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangeReturn {
+    /// How often it came back, this time among them; never 0.
+    pub times: u32,
+    /// When it was found open again.
+    pub at: DateTime<Utc>,
+}
+
 /// Days within which a way back ends a change. After that the new level is the usual one, and what comes is another change.
 pub const REVERTS_WITHIN_DAYS: i64 = 28;
 
@@ -136,9 +145,24 @@ pub struct SeriesChange {
     /// The cause in a sentence, with its figures.
     pub cause_line: String,
     pub acknowledged: Option<Acknowledgement>,
+    /// The last time it was found open after it was over; stays when it ends again.
+    pub returned: Option<ChangeReturn>,
+    /// Whether another runner that measures the same sees it too; `None` where no other runner does, or nobody asked.
+    pub confirmed: Option<bool>,
 }
 
 impl SeriesChange {
+    /// True where it would be told of a provider though another runner measures the same and does not, or not yet, see it.
+    pub fn is_unconfirmed(&self) -> bool {
+        let of_provider = matches!(self.scope, ChangeScope::Model | ChangeScope::Provider);
+        of_provider && self.confirmed == Some(false)
+    }
+
+    /// How often it came back.
+    pub fn returns(&self) -> u32 {
+        self.returned.map_or(0, |returned| returned.times)
+    }
+
     /// True while it may end: it has not, and its level is not yet the usual one.
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
         self.ended.is_none() && now - self.began.at < TimeDelta::days(REVERTS_WITHIN_DAYS)
@@ -172,6 +196,8 @@ mod tests {
             cause: ChangeCause::Unknown,
             cause_line: String::new(),
             acknowledged: None,
+            returned: None,
+            confirmed: None,
         };
         let open = |change: &SeriesChange, days: i64| change.is_open(at + TimeDelta::days(days));
         assert_eq!((open(&change, 27), open(&change, 28)), (true, false));

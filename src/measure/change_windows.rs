@@ -186,6 +186,8 @@ mod tests {
             cause: ChangeCause::Unknown,
             cause_line: String::new(),
             acknowledged: None,
+            returned: None,
+            confirmed: None,
         }
     }
 

@@ -4,8 +4,9 @@
 use crate::domain::digest::sha256_hex;
 use crate::domain::series_block::{slot_end, slot_of};
 use crate::domain::series_change::{
-    ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
+    ChangeCause, ChangeReturn, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
 };
+use chrono::{DateTime, Utc};
 
 /// Digits of a change's id.
 const ID_DIGITS: usize = 10;
@@ -41,7 +42,34 @@ pub fn found(
         cause: ChangeCause::Unknown,
         cause_line: String::new(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
+}
+
+/// A change that is new, under an id that no other one has: two may become certain in one slot.
+pub fn with_free_id(found: SeriesChange, is_taken: impl Fn(&str) -> bool) -> SeriesChange {
+    let mut id = found.id.clone();
+    let mut number = 1;
+    while is_taken(&id) {
+        number += 1;
+        id = sha256_hex(format!("{}:{number}", found.id))[..ID_DIGITS].to_owned();
+    }
+    SeriesChange { id, ..found }
+}
+
+/// A new change of a series beside what is stored of the series and what was found with it.
+pub fn unlike(found: SeriesChange, stored: &[SeriesChange], beside: &[SeriesChange]) -> SeriesChange {
+    with_free_id(found, |id| stored.iter().chain(beside).any(|other| other.id == id))
+}
+
+/// Notes of a change that it came back: it is over as it is stored, and a look at this moment says that it is not.
+pub fn with_return(became: SeriesChange, stored: &SeriesChange, at: DateTime<Utc>) -> SeriesChange {
+    if stored.ended.is_none() || became.ended.is_some() {
+        return became;
+    }
+    let times = stored.returns().saturating_add(1);
+    SeriesChange { returned: Some(ChangeReturn { times, at }), ..became }
 }
 
 /// A stored change as it was found again; `None` if it is the same. `moves` says that its estimates may still move. One that

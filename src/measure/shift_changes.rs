@@ -60,7 +60,7 @@ impl<'a> LookedFigure<'a> {
             let found = self.change(shift);
             match nearest(&known, &found) {
                 Some(place) => became.extend(self.again(known.remove(place), found)),
-                None => became.push(found),
+                None => became.push(joined_change::unlike(found, stored, &became)),
             }
         }
         became.extend(known.into_iter().filter_map(|change| joined_change::withdrawn(change, self.from)));
@@ -154,7 +154,8 @@ mod tests {
     use super::*;
     use crate::domain::ModelRef;
     use crate::domain::interval::Interval;
-    use crate::measure::joined_change::is_withdrawn;
+    use crate::domain::series_change::ChangeReturn;
+    use crate::measure::joined_change::{is_withdrawn, with_return};
 
     fn series() -> MeasuredSeries {
         MeasuredSeries { model: ModelRef::new("groq", "m"), runner: None, profile: None, connection: None }
@@ -226,6 +227,34 @@ mod tests {
         let series = series();
         let rates = LookedFigure { figure: WatchedFigure::TokensPerSecond, ..looked(&series, 336, &[]) };
         assert_eq!(rates.merge(&[], &first), [], "a change of another figure is none of its");
+    }
+
+    /// Late rows may turn a step round in the block that made it certain.
+    #[test]
+    fn changes_of_one_alarm_have_an_id_each() {
+        let first = merged(&[shift(420, 400, 0.2, None)], &[]);
+        let turned = merged(&[shift(420, 400, -0.2, None)], &first);
+        let ids: Vec<&str> = turned.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!((ids.len(), ids[1]), (2, first[0].id.as_str()), "the stored one is withdrawn: {turned:?}");
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(merged(&[shift(420, 400, -0.2, None)], &turned), [], "it keeps its id");
+        let both = merged(&[shift(420, 400, 0.2, None), shift(420, 401, -0.2, None)], &[]);
+        assert_ne!(both[0].id, both[1].id);
+    }
+
+    #[test]
+    fn an_end_that_did_not_hold_is_a_return() {
+        let first = merged(&[shift(420, 400, 0.2, None)], &[]).remove(0);
+        let over = merged(&[shift(420, 400, 0.2, Some(450))], std::slice::from_ref(&first)).remove(0);
+        let open = SeriesChange { ended: None, ..over.clone() };
+        let at = slot_start(470);
+        let back = with_return(open.clone(), &over, at);
+        assert_eq!(back.returned, Some(ChangeReturn { times: 1, at }));
+        let over_again = SeriesChange { ended: over.ended, ..back.clone() };
+        assert_eq!(with_return(over_again.clone(), &back, at).returned, back.returned, "its end is none");
+        assert_eq!(with_return(open.clone(), &first, at), open, "it was never over");
+        let twice = SeriesChange { ended: None, ..over_again.clone() };
+        assert_eq!(with_return(twice, &over_again, at).returns(), 2);
     }
 
     #[test]

@@ -36,7 +36,9 @@ impl LookedFact<'_> {
             let found = self.change(swap);
             match same_swap(&known, &found) {
                 Some(place) => became.extend(self.again(known.remove(place), found)),
-                None if swap.alarm_slot >= self.from => became.push(found),
+                None if swap.alarm_slot >= self.from => {
+                    became.push(joined_change::unlike(found, stored, &became));
+                }
                 None => {}
             }
         }

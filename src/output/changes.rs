@@ -221,7 +221,8 @@ fn detail(change: &SeriesChange) -> String {
         let note = seen.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
         format!("; seen by {}{note}", seen.who)
     });
-    cause(change) + &seen.unwrap_or_default()
+    let back = if change.returned.is_some() { "; it was over and came back" } else { "" };
+    cause(change) + back + &seen.unwrap_or_default()
 }
 
 fn cause(change: &SeriesChange) -> String {

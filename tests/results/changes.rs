@@ -198,6 +198,41 @@ async fn a_step_is_found_explained_acknowledged_and_over_when_it_went_back() {
     }
 }
 
+/// Most rows of a time in which it seemed to be over arrive late, and say that it was not; then it is over.
+#[tokio::test]
+async fn a_change_that_comes_back_keeps_its_id_and_is_open_again() {
+    for world in worlds().await {
+        let now = Utc::now();
+        let slower = |from: f64, to: f64| Behaviour { model: "groq:slower", factor: 1.25, from, to };
+        fill(&world.backend, &history(now, &slower(12.0, 5.0), (DAYS as f64, 2.0)), true).await;
+        let of = |document: &Value| document["changes"].as_array().unwrap()[0].clone();
+        let over = document(&world, &[]);
+        assert_eq!(changes(&over).len(), 1, "{over}");
+        assert!(!of(&over)["ended"].is_null() && of(&over)["returned"].is_null(), "{over}");
+        let id = of(&over)["id"].as_str().unwrap().to_owned();
+        assert!(ask(&world, &["ack", &id, "--note", "they know"]).status.success());
+
+        for minutes in [7, 13, 19] {
+            let late = history(now + TimeDelta::minutes(minutes), &slower(12.0, 0.0), (5.0, 2.1));
+            fill(&world.backend, &late, true).await;
+        }
+        let back = document(&world, &[]);
+        assert_eq!(changes(&back), [("slower".to_owned(), id.clone(), true)], "{back}");
+        assert_eq!(of(&back)["returned"]["times"], 1, "{back}");
+        assert_eq!(document(&world, &[])["changes"], back["changes"], "once");
+        let shown = text(&ask(&world, &[]));
+        assert!(shown.contains("it was over and came back"), "{shown}");
+        // Who saw it before it was over did not see it come back.
+        let noted = ask(&world, &["ack", &id]);
+        assert!(errors(&noted).contains("was seen by"), "{}", errors(&noted));
+
+        fill(&world.backend, &history(now, &slower(0.0, 0.0), (2.0, 0.0)), true).await;
+        let over = document(&world, &[]);
+        assert_eq!(changes(&over), [("slower".to_owned(), id.clone(), false)], "{over}");
+        assert_eq!(of(&over)["returned"], of(&back)["returned"], "its last return stays");
+    }
+}
+
 /// A change that was seen with the note `told them` keeps who saw it and when, and its note until there is another.
 fn assert_first_acknowledgement_stays(world: &World, id: &str) {
     let seen = || document(world, &["--explain", id])["change"]["acknowledged"].clone();

@@ -52,6 +52,7 @@ fn change(moment: ChangeMoment) -> NoticeItem {
         change_id: "3fa9c1".to_owned(),
         model: ModelRef::new("groq", "m"),
         at: DateTime::from_timestamp_millis(1_795_000_000_123).unwrap(),
+        returns: 0,
     })
 }
 

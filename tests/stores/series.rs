@@ -8,14 +8,14 @@ use llmbench::commands::changes::look;
 use llmbench::domain::ModelRef;
 use llmbench::domain::interval::Interval;
 use llmbench::domain::series_block::{
-    BlockFigure, BlockOfSeries, SeriesBlock, day_of_slot, slot_of, slot_start,
+    BlockFigure, BlockNumbers, BlockOfSeries, SeriesBlock, day_of_slot, slot_of, slot_start,
 };
 use llmbench::domain::series_change::{
     Acknowledgement, ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
     WatchedFigure,
 };
 use llmbench::storage::Store;
-use llmbench::storage::series_blocks::{DayColumns, DueBlocks, first_unfinished, series_key};
+use llmbench::storage::series_blocks::{DayColumns, DerivedCount, DueBlocks, first_unfinished, series_key};
 use llmbench::storage::series_changes::ChangeFilter;
 use mongodb::bson::{Document, doc};
 use rusqlite::{Connection, params};
@@ -46,6 +46,11 @@ fn of(model: &str, block: SeriesBlock) -> BlockOfSeries {
     BlockOfSeries { series: series(model), block }
 }
 
+/// The first derivation of a slot.
+fn derived(slot: i64, rows: u64) -> DerivedCount {
+    DerivedCount { slot, rows, replaces: None }
+}
+
 #[tokio::test]
 async fn blocks_are_kept_by_day_and_say_which_series_changed() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
@@ -53,10 +58,10 @@ async fn blocks_are_kept_by_day_and_say_which_series_changed() {
         let slot = 166_400;
         assert_eq!(store.measured_series().await.unwrap(), []);
         store
-            .keep_blocks(&[(slot, 12)], &[of("a", block(slot, 0.4)), of("b", block(slot, 0.5))])
+            .keep_blocks(&[derived(slot, 12)], &[of("a", block(slot, 0.4)), of("b", block(slot, 0.5))])
             .await
             .unwrap();
-        store.keep_blocks(&[(slot + 1, 6)], &[of("a", block(slot + 1, 0.41))]).await.unwrap();
+        store.keep_blocks(&[derived(slot + 1, 6)], &[of("a", block(slot + 1, 0.41))]).await.unwrap();
         let all = store.measured_series().await.unwrap();
         let a = all.iter().find(|one| one.series == series("a")).unwrap().clone();
         assert_eq!((all.len(), a.key.as_str()), (2, series_key(&series("a")).as_str()));
@@ -78,7 +83,7 @@ async fn blocks_are_kept_by_day_and_say_which_series_changed() {
         store.looked_at(&all).await.unwrap();
         // The same once more changes no series; late rows change theirs alone.
         store
-            .keep_blocks(&[(slot, 13)], &[of("a", block(slot, 0.4)), of("b", block(slot, 0.6))])
+            .keep_blocks(&[derived(slot, 13)], &[of("a", block(slot, 0.4)), of("b", block(slot, 0.6))])
             .await
             .unwrap();
         let changed: Vec<_> = store
@@ -96,6 +101,72 @@ async fn blocks_are_kept_by_day_and_say_which_series_changed() {
             store.measured_series().await.unwrap().iter().filter(|one| one.changed_from.is_some()).count(),
             1
         );
+    }
+}
+
+/// The blocks of a model on the day of a slot.
+async fn stored_blocks(store: &dyn Store, model: &str, slot: i64) -> Vec<SeriesBlock> {
+    let (key, day) = (series_key(&series(model)), day_of_slot(slot));
+    let days = store.series_days(&[key], day, day + 1).await.unwrap();
+    days.iter().flat_map(|one| one.columns.blocks(one.day)).collect()
+}
+
+#[tokio::test]
+async fn what_was_derived_from_older_rows_replaces_nothing_newer() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let store = opened(&backend).await;
+        let slot = 166_400;
+        let keep = async |rows: u64, replaces: Option<u64>, ttft: f64| {
+            let counted = [DerivedCount { slot, rows, replaces }];
+            store.keep_blocks(&counted, &[of("a", block(slot, ttft))]).await.unwrap();
+            let kept = stored_blocks(&*store, "a", slot).await;
+            (kept[0].ttft.unwrap().median, store.derived_slots(slot, slot + 1).await.unwrap()[&slot])
+        };
+        assert_eq!(keep(12, None, 0.5).await, (0.5, 12));
+        let revision = store.measured_series().await.unwrap()[0].revision;
+        assert_eq!(keep(10, None, 0.4).await, (0.5, 12), "it was read before the last two rows came");
+        assert_eq!(store.measured_series().await.unwrap()[0].revision, revision, "nobody has to look again");
+        assert_eq!(keep(13, Some(10), 0.6).await, (0.6, 13));
+        assert_eq!(keep(9, Some(13), 0.3).await, (0.3, 9), "rows were deleted: nobody wrote in between");
+    }
+}
+
+/// A command and a daemon derive other slots of one day, and one slot from rows that one of them read earlier.
+#[tokio::test]
+async fn two_writers_of_one_day_lose_nothing() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let stores = [opened(&backend).await, opened(&backend).await];
+        let models: Vec<String> = (0..20).map(|number| format!("m{number}")).collect();
+        for round in 0..5 {
+            let first = (20_000 + round) * 8;
+            // Slot 0 is derived by both: the second writer has read one more row.
+            let write = |writer: usize| {
+                let (store, models) = (Arc::clone(&stores[writer]), models.clone());
+                async move {
+                    for slot in (first..first + 8).filter(|slot| {
+                        let place = usize::try_from(slot - first).unwrap();
+                        place == 0 || place % 2 == writer
+                    }) {
+                        let level = if slot == first { 0.5 + writer as f64 } else { 0.4 };
+                        let blocks: Vec<_> =
+                            models.iter().map(|model| of(model, block(slot, level))).collect();
+                        store.keep_blocks(&[derived(slot, 100 + writer as u64)], &blocks).await.unwrap();
+                    }
+                }
+            };
+            let both = [0, 1].map(|writer| tokio::spawn(write(writer)));
+            for one in both {
+                one.await.unwrap();
+            }
+            for model in &models {
+                let blocks = stored_blocks(&*stores[0], model, first).await;
+                assert_eq!(blocks.len(), 8, "round {round}, {model}: {blocks:?}");
+                assert_eq!(blocks[0].ttft.unwrap().median, 1.5, "the newer one stays, whoever was first");
+            }
+            assert_eq!(stores[0].derived_slots(first, first + 1).await.unwrap()[&first], 101);
+        }
+        let all = stores[0].measured_series().await.unwrap();
+        assert!(all.iter().all(|one| one.sampled_blocks == 40), "{all:?}");
     }
 }
 
@@ -173,6 +244,8 @@ pub fn change(id: &str, model: &str, days: i64) -> SeriesChange {
         cause: ChangeCause::Unknown,
         cause_line: "nothing".to_owned(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 
@@ -233,6 +306,86 @@ async fn annotation(backend: &Backend) -> Option<String> {
     }
 }
 
+/// A teller asks every five minutes for the changes of two months, among all that there ever were.
+#[tokio::test]
+async fn the_newest_changes_are_read_along_an_index() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let store = opened(&backend).await;
+        let all: Vec<SeriesChange> = (0..200).map(|days| change(&format!("c{days:03}"), "x", days)).collect();
+        store.keep_changes(&all).await.unwrap();
+        let since = all[5].began.at;
+        if let Backend::Mongo(database) = &backend {
+            database.run_command(doc! { "profile": 2 }).await.unwrap();
+        }
+        let filter = ChangeFilter { began_since: Some(since), ..ChangeFilter::default() };
+        let found = store.series_changes(&filter).await.unwrap();
+        let ids: Vec<&str> = found.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["c000", "c001", "c002", "c003", "c004", "c005"]);
+        // SQLite's plan is tested beside its statement.
+        let Backend::Mongo(database) = &backend else { continue };
+        database.run_command(doc! { "profile": 0 }).await.unwrap();
+        let of_changes = doc! { "ns": format!("{}.bench_series_changes", database.name()), "op": "query" };
+        let asked = database.collection::<Document>("system.profile").find_one(of_changes).await.unwrap();
+        let asked = asked.unwrap();
+        let plan = asked.get_str("planSummary").unwrap();
+        assert!(plan.starts_with("IXSCAN") && plan.contains("began_at"), "{plan}");
+        assert_eq!(asked.get_i32("docsExamined").unwrap(), 6, "{asked}");
+        assert!(!asked.get_bool("hasSortStage").unwrap_or(false), "{asked}");
+    }
+}
+
+/// A block with everything that causes are told from.
+fn whole_block(slot: i64, ttft: f64) -> SeriesBlock {
+    let numbers = BlockNumbers {
+        network_rtt_seconds: Some(0.02),
+        loop_lag_seconds: Some(0.000_1),
+        output_tokens: Some(200.0),
+        input_tokens: Some(50.0),
+        ..BlockNumbers::default()
+    };
+    SeriesBlock { numbers, failures: 0, ..block(slot, ttft) }
+}
+
+/// A provider with more models than one answer holds: all become slower at once, and each change has its cause.
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_changes_at_once_have_a_cause_each() {
+    const MODELS: usize = 220;
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let store = opened(&backend).await;
+        let end = first_unfinished(now());
+        let first = end - 26 * 8;
+        for day in day_of_slot(first)..=day_of_slot(end - 1) {
+            let slots = (day * 8).max(first)..(day * 8 + 8).min(end);
+            let counted: Vec<_> = slots.clone().map(|slot| derived(slot, 1)).collect();
+            let level = |number: usize, slot: i64| {
+                let chance = ((number as i64 * 7919 + slot) as f64 * 0.618_033_988_75).fract() - 0.5;
+                let step: f64 = if slot >= end - 4 * 8 { 1.5 } else { 1.0 };
+                0.4 * step * (0.1 * chance).exp()
+            };
+            let blocks: Vec<_> = (0..MODELS)
+                .flat_map(|number| {
+                    let slots = slots.clone();
+                    slots.map(move |slot| of(&format!("m{number}"), whole_block(slot, level(number, slot))))
+                })
+                .collect();
+            store.keep_blocks(&counted, &blocks).await.unwrap();
+        }
+        let report = look(&*store, now(), &mut LevelCache::default()).await.unwrap();
+        assert_eq!((report.series, report.new.len(), report.written), (MODELS, MODELS, MODELS));
+        let changes = store.series_changes(&ChangeFilter::default()).await.unwrap();
+        assert_eq!(changes.len(), MODELS);
+        for change in &changes {
+            let line = &change.cause_line;
+            assert_eq!(
+                (change.scope, change.cause),
+                (ChangeScope::Provider, ChangeCause::NothingElse),
+                "{line}"
+            );
+            assert!(line.starts_with("220 of 220 models of the provider moved together"), "{line}");
+        }
+    }
+}
+
 /// How long looks at 5,000 series take: `cargo test --test it -- --ignored --nocapture looks_at_five_thousand`.
 #[tokio::test]
 #[ignore = "a measurement, not a promise of every machine"]
@@ -274,7 +427,7 @@ async fn looks_at_five_thousand_series() {
             .map(|number| of(&format!("m{number}"), block(slot, level(number, slot))))
             .collect();
         let begun = Instant::now();
-        store.keep_blocks(&[(slot, 1)], &blocks).await.unwrap();
+        store.keep_blocks(&[derived(slot, 1)], &blocks).await.unwrap();
         let kept = begun.elapsed();
         let at = slot_start(slot + 1) + TimeDelta::minutes(11);
         let report = look(&*store, at, &mut cache).await.unwrap();

@@ -1,7 +1,9 @@
 //! Changes of series: what they are attributed to, and that each is told once.
 
+mod operators_story;
 pub mod path_simulation;
 mod told_once;
+mod told_simulation;
 
 use llmbench::domain::series_change::ChangeScope;
 use path_simulation::{Fault, SimulatedFaults, Tally};

@@ -21,7 +21,7 @@ const PROVIDERS: usize = 3;
 const MODELS: usize = 4;
 
 /// Blocks of 3 hours.
-const BLOCKS_OF_DAY: usize = 8;
+pub const BLOCKS_OF_DAY: usize = 8;
 const BEFORE: usize = 7 * BLOCKS_OF_DAY;
 
 /// What becomes slower.
@@ -63,10 +63,10 @@ impl Tally {
 }
 
 /// SplitMix64, with normal deviates.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn uniform(&mut self) -> f64 {
+    pub fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -79,23 +79,24 @@ impl Random {
         radius * (TAU * self.uniform()).cos()
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         ((self.uniform() * limit as f64) as usize).min(limit - 1)
     }
 }
 
 /// A series by the places of its runner, provider and model.
-type SeriesPlace = (usize, usize, usize);
+pub type SeriesPlace = (usize, usize, usize);
 
-fn places() -> impl Iterator<Item = SeriesPlace> {
+pub fn places() -> impl Iterator<Item = SeriesPlace> {
     (0..RUNNERS * PROVIDERS * MODELS)
         .map(|number| (number / (PROVIDERS * MODELS), number / MODELS % PROVIDERS, number % MODELS))
 }
 
 /// The logarithms of the medians of blocks, before and after.
-struct Blocks {
-    before: Vec<f64>,
-    after: Vec<f64>,
+#[derive(Clone)]
+pub struct Blocks {
+    pub before: Vec<f64>,
+    pub after: Vec<f64>,
 }
 
 impl SimulatedFaults {
@@ -107,7 +108,7 @@ impl SimulatedFaults {
         tally
     }
 
-    fn is_hit(&self, (runner, provider, _): SeriesPlace) -> bool {
+    pub fn is_hit(&self, (runner, provider, _): SeriesPlace) -> bool {
         match self.fault {
             Fault::Path => (runner, provider) == (0, 0),
             Fault::Host => runner == 0,
@@ -128,8 +129,12 @@ impl SimulatedFaults {
         }
         let mut changes: Vec<SeriesChange> =
             alarmed.iter().map(|place| alarm(*place, &world[place], random)).collect();
-        let around =
-            alarmed.iter().zip(&changes).map(|(place, change)| self.around(*place, change, &world, random));
+        let readings: BTreeMap<SeriesPlace, NeighbourReading> =
+            world.iter().map(|(place, blocks)| (*place, reading(blocks))).collect();
+        let around = alarmed
+            .iter()
+            .zip(&changes)
+            .map(|(place, change)| self.around(*place, change, &readings, random));
         let evidence = ChangeEvidence { around: around.collect() };
         attribute(&mut changes, &evidence);
         tally.alarms += changes.len();
@@ -139,7 +144,7 @@ impl SimulatedFaults {
         tally.wrong_letters += usize::from(nobody_s && is_about_a_provider(&changes));
     }
 
-    fn world(&self, random: &mut Random, after: usize, start: usize) -> BTreeMap<SeriesPlace, Blocks> {
+    pub fn world(&self, random: &mut Random, after: usize, start: usize) -> BTreeMap<SeriesPlace, Blocks> {
         let days = (BEFORE + after).div_ceil(BLOCKS_OF_DAY) + 1;
         let of_days = |random: &mut Random, size: f64| -> Vec<f64> {
             (0..days).map(|_| random.normal() * size).collect()
@@ -167,11 +172,11 @@ impl SimulatedFaults {
     }
 
     /// What a store would gather around a change.
-    fn around(
+    pub fn around(
         &self,
         place: SeriesPlace,
         change: &SeriesChange,
-        world: &BTreeMap<SeriesPlace, Blocks>,
+        readings: &BTreeMap<SeriesPlace, NeighbourReading>,
         random: &mut Random,
     ) -> ChangeSurroundings {
         let is_neighbour = |other: &SeriesPlace| {
@@ -180,7 +185,7 @@ impl SimulatedFaults {
         };
         let neighbours = places()
             .filter(is_neighbour)
-            .map(|other| SeriesNeighbour { series: series(other), reading: reading(&world[&other]) });
+            .map(|other| SeriesNeighbour { series: series(other), reading: readings[&other].clone() });
         let facts = |rtt: f64| StoredFacts {
             blocks: BEFORE as u32,
             network_rtt_seconds: Some(rtt),
@@ -212,8 +217,16 @@ fn median(values: &[f64]) -> f64 {
     (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
+/// The same reading with other blocks after the fault.
+pub fn reading_since(whole: &NeighbourReading, after: &[f64]) -> NeighbourReading {
+    let mut reading = whole.clone();
+    let NeighbourReading::Figure { after: level, blocks_after, .. } = &mut reading else { unreachable!() };
+    (*level, *blocks_after) = (median(after).exp(), after.len() as u32);
+    reading
+}
+
 /// Levels of both windows, and the noise beside the daily cycle, which a store knows.
-fn reading(blocks: &Blocks) -> NeighbourReading {
+pub fn reading(blocks: &Blocks) -> NeighbourReading {
     let slot_mean = |slot: usize| {
         let of_slot: Vec<f64> = blocks.before.iter().copied().skip(slot).step_by(BLOCKS_OF_DAY).collect();
         of_slot.iter().sum::<f64>() / of_slot.len() as f64
@@ -232,7 +245,7 @@ fn reading(blocks: &Blocks) -> NeighbourReading {
 }
 
 /// The alarm of a series, with the estimates of its own blocks.
-fn alarm(place: SeriesPlace, blocks: &Blocks, random: &mut Random) -> SeriesChange {
+pub fn alarm(place: SeriesPlace, blocks: &Blocks, random: &mut Random) -> SeriesChange {
     let NeighbourReading::Figure { before, after, noise, .. } = reading(blocks) else { unreachable!() };
     let error = noise * (1.0 / blocks.after.len() as f64 + 1.0 / BEFORE as f64).sqrt() * 1.25;
     let ratio = after / before;
@@ -258,6 +271,8 @@ fn alarm(place: SeriesPlace, blocks: &Blocks, random: &mut Random) -> SeriesChan
         cause: ChangeCause::Unknown,
         cause_line: String::new(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 

@@ -10,8 +10,8 @@ use llmbench::domain::ModelRef;
 use llmbench::domain::interval::Interval;
 use llmbench::domain::notice::{ChangeNotice, NoticeItem};
 use llmbench::domain::series_change::{
-    Acknowledgement, ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange,
-    WatchedFigure,
+    Acknowledgement, ChangeCause, ChangeReturn, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries,
+    SeriesChange, WatchedFigure,
 };
 use serde_json::Value;
 use std::fs;
@@ -65,6 +65,8 @@ fn change(id: &str, model: &str, scope: ChangeScope) -> SeriesChange {
         cause,
         cause_line: cause_line.to_owned(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 
@@ -144,7 +146,7 @@ fn logged(said: &str, message: &str) -> Vec<Value> {
     lines.filter(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message))).collect()
 }
 
-fn metrics(daemon: &Daemon) -> String {
+pub fn metrics(daemon: &Daemon) -> String {
     let address = crate::daemon::told::address(daemon);
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
@@ -221,6 +223,76 @@ fn story(mut world: World) {
     let status: Value = serde_json::from_str(&world.status(&["--json"])).unwrap();
     assert_eq!(status["changes"], serde_json::json!({"open": 3, "acknowledged": 1}));
 }
+
+#[test]
+fn what_comes_back_is_told_once_more_from_a_file() {
+    comes_back(World::new(async || Backend::sqlite()));
+}
+
+#[test]
+fn what_comes_back_is_told_once_more_from_mongodb() {
+    comes_back(World::new(async || Backend::mongo().await));
+}
+
+/// Begins, is over, comes back, is over: four letters, whoever acknowledged it before it was over.
+fn comes_back(mut world: World) {
+    let smtp = Smtp::start(&[]);
+    world.mails(smtp.address());
+    let first = change("a1", "llama", ChangeScope::Model);
+    let returned = |times: u32| Some(ChangeReturn { times, at: Utc::now().trunc_subsecs(3) });
+    world.keep(std::slice::from_ref(&first));
+    let daemon = world.daemon();
+    until("its beginning was told", || smtp.messages().len() == 1);
+    world.acknowledge("a1");
+    world.keep(&[over(first.clone())]);
+    until("its end was told", || smtp.messages().len() == 2);
+    until("monitors know", || metrics(&daemon).contains("llmbench_changes_open 0"));
+    let back = SeriesChange { returned: returned(1), ..first.clone() };
+    world.keep(std::slice::from_ref(&back));
+    until("its return was told", || smtp.messages().len() == 3);
+    until("monitors know", || metrics(&daemon).contains("llmbench_changes_open 1"));
+    let (_, log) = daemon.stop();
+    // A daemon that starts afterwards tells none of it again.
+    let daemon = world.daemon();
+    until("the second daemon has looked", || metrics(&daemon).contains("llmbench_changes_open 1"));
+    world.keep(&[over(back)]);
+    until("its second end was told", || smtp.messages().len() == 4);
+    assert_eq!(daemon.stop().0, 0);
+    let again = "llmbench: groq:llama slower again";
+    assert_eq!(
+        subjects(&smtp),
+        ["llmbench: groq:llama slower", "llmbench: 1 over", again, "llmbench: 1 over"]
+    );
+    let text = smtp.messages()[2]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("groq:llama  is back after it was over: ttft 400 ms → 500 ms"), "{text}");
+    assert_eq!(logged(&log, "a change of a series is back").len(), 1, "{log}");
+}
+
+/// Where another runner measures the same, a provider is named when that one sees it too, or after three days.
+#[test]
+fn what_another_runner_may_still_deny_is_told_later() {
+    let smtp = Smtp::start(&[]);
+    let mut world = World::new(async || Backend::sqlite());
+    world.mails(smtp.address());
+    let alone = |id: &str, model: &str, hours: i64| SeriesChange {
+        confirmed: Some(false),
+        noticed_at: Utc::now().trunc_subsecs(3) - TimeDelta::hours(hours),
+        ..change(id, model, ChangeScope::Model)
+    };
+    let waits = alone("a1", "llama", 1);
+    world.keep(&[waits.clone(), alone("a2", "kimi", 80)]);
+    let daemon = world.daemon();
+    until("the one that waited long was told", || smtp.messages().len() == 1);
+    until("both are open", || metrics(&daemon).contains("llmbench_changes_open 2"));
+    world.keep(&[SeriesChange { confirmed: Some(true), ..waits }]);
+    until("the other was told when it was confirmed", || smtp.messages().len() == 2);
+    assert_eq!(daemon.stop().0, 0);
+    assert_eq!(subjects(&smtp), ["llmbench: groq:kimi slower", "llmbench: groq:llama slower"]);
+    let says = |place: usize| smtp.messages()[place]["text"].as_str().unwrap().contains(UNCONFIRMED);
+    assert_eq!([says(0), says(1)], [true, false]);
+}
+
+const UNCONFIRMED: &str = "seen from one runner only; not confirmed by others";
 
 fn is_whole(message: &Value) {
     let text = message["text"].as_str().unwrap();

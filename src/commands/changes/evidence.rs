@@ -13,18 +13,14 @@ use crate::storage::{Store, StoreError};
 use chrono::TimeDelta;
 use std::collections::HashMap;
 
-/// Changes of one look whose surroundings are gathered. Many more at once are one event, and the first of each provider
-/// tell it.
-const MOST_CHANGES: usize = 200;
-
 /// A host whose newest calibration is older than this long before a change has nothing to say of it.
 const CALIBRATED: TimeDelta = TimeDelta::days(30);
 
 /// Calibrations of a host that are searched for those of both windows; a host makes one a day.
 const MOST_CALIBRATIONS: u32 = 200;
 
-/// Series whose blocks are kept for the next change: changes of one event have the same neighbours.
-const KEPT_SERIES: usize = 2_000;
+/// Blocks that are kept for the next change: changes of one event have the same neighbours. A block takes about 400 bytes.
+const KEPT_BLOCKS: usize = 150_000;
 
 /// Gathers the surroundings of these changes; `to` is the first slot that has no block yet.
 ///
@@ -36,47 +32,75 @@ pub async fn gather(
     changes: &[SeriesChange],
     to: i64,
 ) -> Result<ChangeEvidence, StoreError> {
-    let calibrations = Calibrations::read(store, changes).await?;
-    let mut around = Vec::new();
-    let mut blocks = NearBlocks::default();
-    for change in changes.iter().take(MOST_CHANGES) {
-        around.push(surroundings(store, all, change, to, (&calibrations, &mut blocks)).await?);
-    }
-    Ok(ChangeEvidence { around })
+    let these: Vec<&SeriesChange> = changes.iter().collect();
+    EvidenceReader::new(store, all, changes, to).await?.around(&these).await
 }
 
-async fn surroundings(
-    store: &dyn Store,
-    all: &[StoredSeries],
-    change: &SeriesChange,
+/// Reads the surroundings of changes, some at a time: what is around thousands does not fit into memory.
+pub struct EvidenceReader<'a> {
+    store: &'a dyn Store,
+    all: &'a [StoredSeries],
     to: i64,
-    (calibrations, blocks): (&Calibrations, &mut NearBlocks),
-) -> Result<ChangeSurroundings, StoreError> {
-    let windows = ChangeWindows::of(change, to);
-    let (from, end) = windows.span();
-    let neighbours = neighbours(all, &change.series, from);
-    // Failures may have no connection of their own.
-    let unconnected = MeasuredSeries { connection: None, ..change.series.clone() };
-    let own = [series_key(&change.series), series_key(&unconnected)];
-    let keys: Vec<String> = own.iter().cloned().chain(neighbours.iter().map(|one| one.key.clone())).collect();
-    blocks.read(store, &keys, (day_of_slot(from), day_of_slot(end) + 1)).await?;
-    let blocks: &NearBlocks = blocks;
-    let of = |key: &str| blocks.of(key);
-    let mut mine = of(&own[0]).to_vec();
-    if own[0] != own[1] {
-        mine.extend_from_slice(of(&own[1]));
+    calibrations: Calibrations,
+    blocks: NearBlocks,
+}
+
+impl<'a> EvidenceReader<'a> {
+    /// Reads what all changes have in common, of which `changes` are those that are asked for later.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn new(
+        store: &'a dyn Store,
+        all: &'a [StoredSeries],
+        changes: &[SeriesChange],
+        to: i64,
+    ) -> Result<Self, StoreError> {
+        let calibrations = Calibrations::read(store, changes).await?;
+        Ok(Self { store, all, to, calibrations, blocks: NearBlocks::default() })
     }
-    let side = |window| calibrations.beside(facts(&mine, window), &mine, window);
-    let reading = |one: &&StoredSeries| {
-        let reading = neighbour(change, of(&one.key), &windows)?;
-        Some(SeriesNeighbour { series: one.series.clone(), reading })
-    };
-    Ok(ChangeSurroundings {
-        change_id: change.id.clone(),
-        before: side(windows.before),
-        after: side(windows.after),
-        neighbours: neighbours.iter().filter_map(reading).collect(),
-    })
+
+    /// The surroundings of these changes.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn around(&mut self, changes: &[&SeriesChange]) -> Result<ChangeEvidence, StoreError> {
+        let mut around = Vec::new();
+        for change in changes {
+            around.push(self.surroundings(change).await?);
+            // What is in memory is not waited for: other tasks have their turn between changes of hundreds of neighbours.
+            tokio::task::yield_now().await;
+        }
+        Ok(ChangeEvidence { around })
+    }
+
+    async fn surroundings(&mut self, change: &SeriesChange) -> Result<ChangeSurroundings, StoreError> {
+        let windows = ChangeWindows::of(change, self.to);
+        let (from, end) = windows.span();
+        let neighbours = neighbours(self.all, &change.series, from);
+        // Failures may have no connection of their own.
+        let unconnected = MeasuredSeries { connection: None, ..change.series.clone() };
+        let own = [series_key(&change.series), series_key(&unconnected)];
+        let keys: Vec<String> =
+            own.iter().cloned().chain(neighbours.iter().map(|one| one.key.clone())).collect();
+        self.blocks.read(self.store, &keys, (day_of_slot(from), day_of_slot(end) + 1)).await?;
+        let of = |key: &str| self.blocks.of(key);
+        let mut mine = of(&own[0]).to_vec();
+        if own[0] != own[1] {
+            mine.extend_from_slice(of(&own[1]));
+        }
+        let side = |window| self.calibrations.beside(facts(&mine, window), &mine, window);
+        let reading = |one: &&StoredSeries| {
+            let reading = neighbour(change, of(&one.key), &windows)?;
+            Some(SeriesNeighbour { series: one.series.clone(), reading })
+        };
+        Ok(ChangeSurroundings {
+            change_id: change.id.clone(),
+            before: side(windows.before),
+            after: side(windows.after),
+            neighbours: neighbours.iter().filter_map(reading).collect(),
+        })
+    }
 }
 
 /// The series whose levels say how far a change reaches.
@@ -110,6 +134,7 @@ fn neighbours<'a>(all: &'a [StoredSeries], changed: &MeasuredSeries, from: i64) 
 #[derive(Default)]
 struct NearBlocks {
     kept: HashMap<String, DaysOfBlocks>,
+    count: usize,
 }
 
 /// The blocks of a series from one day to before another.
@@ -121,8 +146,9 @@ struct DaysOfBlocks {
 impl NearBlocks {
     /// Reads the blocks of these series on these days, unless they are known.
     async fn read(&mut self, store: &dyn Store, keys: &[String], days: (i64, i64)) -> Result<(), StoreError> {
-        if self.kept.len() > KEPT_SERIES {
+        if self.count > KEPT_BLOCKS {
             self.kept.clear();
+            self.count = 0;
         }
         let is_known = |kept: &DaysOfBlocks| kept.days.0 <= days.0 && days.1 <= kept.days.1;
         let mut missing: Vec<String> =
@@ -135,11 +161,14 @@ impl NearBlocks {
         }
         let found = store.series_days(&missing, days.0, days.1).await?;
         for key in missing {
-            self.kept.insert(key, DaysOfBlocks { days, blocks: Vec::new() });
+            let before = self.kept.insert(key, DaysOfBlocks { days, blocks: Vec::new() });
+            self.count -= before.map_or(0, |before| before.blocks.len());
         }
         for day in found {
             if let Some(kept) = self.kept.get_mut(&day.key) {
-                kept.blocks.extend(day.columns.blocks(day.day));
+                let blocks = day.columns.blocks(day.day);
+                self.count += blocks.len();
+                kept.blocks.extend(blocks);
             }
         }
         Ok(())

@@ -1,11 +1,12 @@
 //! The look for changes: series whose blocks became others since the last look, their figures and facts through the
 //! detectors, and what these found joined to what is stored. Blocks must be up to date.
 
-use super::evidence;
+use super::evidence::EvidenceReader;
 use super::level_cache::{LevelCache, SeriesLevels};
-use crate::domain::series_block::{HISTORY_DAYS, SLOTS_OF_DAY, day_of_slot};
+use crate::domain::series_block::{HISTORY_DAYS, SLOTS_OF_DAY, day_of_slot, slot_start};
 use crate::domain::series_change::{SAME_TIME, SeriesChange, WatchedFigure};
-use crate::measure::change_cause::attribute;
+use crate::measure::change_cause::{attributed, pages, waits_for_others};
+use crate::measure::joined_change::{with_free_id, with_return};
 use crate::measure::level_shift::{ShiftSettings, find_shifts_since};
 use crate::measure::shift_changes::LookedFigure;
 use crate::measure::swap::{SwapRule, find_swaps};
@@ -13,7 +14,7 @@ use crate::measure::swap_changes::{LookedFact, settled_from};
 use crate::storage::series_blocks::{SeriesDay, StoredSeries, first_unfinished};
 use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreError};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio::task::JoinHandle;
 
@@ -69,8 +70,9 @@ pub async fn look(
         found.extend(finished(last, cache).await?);
     }
     let mut report = LookReport { series: changed.len(), ..LookReport::default() };
-    if !found.is_empty() {
-        let written = explained(store, &all, &stored, found, to).await?;
+    let found = beside_stored(found, &stored, now.trunc_subsecs(3));
+    let written = explained(store, &all, &stored, found, to).await?;
+    if !written.is_empty() {
         store.keep_changes(&written).await?;
         report.tell(&stored, written);
     }
@@ -171,8 +173,25 @@ fn swapped(one: &StoredSeries, levels: &SeriesLevels, mine: &[SeriesChange], to:
     merged.collect()
 }
 
+/// The found changes with an id each that no other series' change has, and with a note of those that came back.
+fn beside_stored(found: Vec<SeriesChange>, stored: &[SeriesChange], now: DateTime<Utc>) -> Vec<SeriesChange> {
+    let known: HashMap<&str, &SeriesChange> = stored.iter().map(|one| (one.id.as_str(), one)).collect();
+    let mut ids = HashSet::new();
+    let beside = |change: SeriesChange| {
+        let is_taken =
+            |id: &str| ids.contains(id) || known.get(id).is_some_and(|other| other.series != change.series);
+        let change = with_free_id(change.clone(), is_taken);
+        ids.insert(change.id.clone());
+        match known.get(change.id.as_str()) {
+            Some(before) => with_return(change, before, now),
+            None => change,
+        }
+    };
+    found.into_iter().map(beside).collect()
+}
+
 /// The found changes with scope and cause, and those stored ones beside them whose scope or cause became another: a
-/// second model of a provider widens the scope of the first.
+/// second model of a provider widens the scope of the first, and what another runner is asked for may be there now.
 async fn explained(
     store: &dyn Store,
     all: &[StoredSeries],
@@ -180,17 +199,23 @@ async fn explained(
     found: Vec<SeriesChange>,
     to: i64,
 ) -> Result<Vec<SeriesChange>, StoreError> {
+    let ids: HashSet<&str> = found.iter().map(|one| one.id.as_str()).collect();
     let is_beside = |old: &&SeriesChange| {
-        !found.iter().any(|new| new.id == old.id)
-            && found.iter().any(|new| new.began.may_meet(&old.began, SAME_TIME))
+        let is_near = || found.iter().any(|new| new.began.may_meet(&old.began, SAME_TIME));
+        !ids.contains(old.id.as_str()) && (waits_for_others(old, slot_start(to)) || is_near())
     };
     let beside: Vec<SeriesChange> = stored.iter().filter(is_beside).cloned().collect();
     let new = found.len();
     let mut judged = found;
     judged.extend(beside);
-    let evidence = evidence::gather(store, all, &judged, to).await?;
-    let before = judged.clone();
-    attribute(&mut judged, &evidence);
-    let written = judged.into_iter().zip(before).enumerate();
-    Ok(written.filter(|(place, (now, then))| *place < new || now != then).map(|(_, (now, _))| now).collect())
+    let mut reader = EvidenceReader::new(store, all, &judged, to).await?;
+    let mut written = Vec::new();
+    for page in pages(&judged) {
+        let these: Vec<&SeriesChange> = page.iter().map(|number| &judged[*number]).collect();
+        let evidence = reader.around(&these).await?;
+        let became = attributed(&judged, &page, &evidence).into_iter().zip(&page);
+        let is_other = |(now, number): &(SeriesChange, &usize)| **number < new || *now != judged[**number];
+        written.extend(became.filter(is_other).map(|(now, _)| now));
+    }
+    Ok(written)
 }

@@ -6,6 +6,7 @@ use crate::commands::context::Context;
 use crate::commands::notices::{self, DeliveryReport, NoticeBatch};
 use crate::domain::notice::{ChangeNotice, NoticeItem, NoticeTopic, ToldChange};
 use crate::domain::series_change::SeriesChange;
+use crate::measure::change_cause::waits_for_others;
 use crate::notify::NotifyConfig;
 use crate::output::change_letter;
 use crate::storage::notices::{NoticeHold, SendOutcome};
@@ -32,7 +33,8 @@ const NEWS: TimeDelta = TimeDelta::days(7);
 /// do not keep when it did, so an end is news for as much longer; its fingerprint keeps it from being told twice.
 const END_CERTAIN: TimeDelta = TimeDelta::days(18);
 
-/// Changes that began earlier and are over are not read: their end is no news, or nearly so.
+/// Changes that began earlier are not read: a level of two months is the usual one, and the end of an older change is no
+/// news, or nearly so. Stores find the others along an index.
 const READ: TimeDelta = TimeDelta::days(60);
 
 /// Looks in which more changes may come before all are told: those of one block of time are found within minutes.
@@ -79,7 +81,7 @@ impl ChangeTeller {
     /// Reads the changes, gives monitors those that are open, and tells what is new once no more come.
     async fn look(&self, store: &Arc<dyn Store>, gathering: &mut Gathering) -> Result<(), StoreError> {
         let now = Utc::now();
-        let filter = ChangeFilter { since: Some(now - READ), ..ChangeFilter::default() };
+        let filter = ChangeFilter { began_since: Some(now - READ), ..ChangeFilter::default() };
         let changes = store.series_changes(&filter).await?;
         let open = changes.iter().filter(|change| change.is_open(now)).cloned().collect();
         (self.open)(open);
@@ -199,9 +201,10 @@ pub fn batch(items: Vec<NoticeItem>, changes: Vec<SeriesChange>) -> NoticeBatch 
     NoticeBatch { topic: NoticeTopic::Changes, items, letter }
 }
 
-/// What is to be told: beginnings of changes that are open and that nobody has acknowledged, and ends.
+/// What is to be told: beginnings and returns of changes that are open and that nobody has acknowledged, and ends.
 pub fn news(changes: &[SeriesChange], now: DateTime<Utc>) -> Vec<NoticeItem> {
-    let fresh = changes.iter().filter(|change| change.ended.is_some() || now - change.noticed_at <= NEWS);
+    let since = |change: &SeriesChange| change.returned.map_or(change.noticed_at, |returned| returned.at);
+    let fresh = changes.iter().filter(|change| change.ended.is_some() || now - since(change) <= NEWS);
     fresh.filter_map(|change| notice(change, now)).map(NoticeItem::Change).collect()
 }
 
@@ -213,9 +216,16 @@ fn for_the_log(changes: &[SeriesChange], now: DateTime<Utc>) -> Vec<NoticeItem> 
 fn notice(change: &SeriesChange, now: DateTime<Utc>) -> Option<ChangeNotice> {
     match &change.ended {
         Some(ended) if now - ended.latest <= NEWS + END_CERTAIN => ChangeNotice::ended(change),
-        None if change.acknowledged.is_none() => Some(ChangeNotice::began(change)),
-        _ => None,
+        None if is_seen(change) || waits_for_others(change, now) => None,
+        None => Some(ChangeNotice::began(change)),
+        Some(_) => None,
     }
+}
+
+/// True if somebody has seen what is open now: who saw a change before it was over did not see it come back.
+fn is_seen(change: &SeriesChange) -> bool {
+    let Some(seen) = &change.acknowledged else { return false };
+    change.returned.is_none_or(|returned| seen.at >= returned.at)
 }
 
 /// Waits until no more changes come, so that those of one provider are one letter, and after a failure.
@@ -265,7 +275,8 @@ mod tests {
     use crate::domain::interval::Interval;
     use crate::domain::notice::ChangeMoment;
     use crate::domain::series_change::{
-        Acknowledgement, ChangeCause, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, WatchedFigure,
+        Acknowledgement, ChangeCause, ChangeReturn, ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries,
+        WatchedFigure,
     };
 
     fn now() -> DateTime<Utc> {
@@ -291,6 +302,8 @@ mod tests {
             cause: ChangeCause::NothingElse,
             cause_line: String::new(),
             acknowledged: None,
+            returned: None,
+            confirmed: None,
         }
     }
 
@@ -316,6 +329,36 @@ mod tests {
         assert_eq!(told(&SeriesChange { acknowledged: seen.clone(), ..young.clone() }), []);
         let both = SeriesChange { acknowledged: seen, ended: over(1), ..young };
         assert_eq!(told(&both), [ChangeMoment::Ended], "its end is told to everybody");
+    }
+
+    #[test]
+    fn each_return_is_news_once_until_somebody_has_seen_it() {
+        let at = |days_ago: i64| now() - TimeDelta::days(days_ago);
+        let seen =
+            |days_ago: i64| Some(Acknowledgement { at: at(days_ago), who: "ann".to_owned(), note: None });
+        let back = |times: u32, days_ago: i64| Some(ChangeReturn { times, at: at(days_ago) });
+        let old = SeriesChange { acknowledged: seen(15), returned: back(1, 2), ..change("1", 20) };
+        assert_eq!(told(&old), [ChangeMoment::Began]);
+        assert_eq!(told(&SeriesChange { acknowledged: seen(1), ..old.clone() }), []);
+        assert_eq!(told(&SeriesChange { returned: back(1, 9), ..old.clone() }), [], "it is no news any more");
+        let fingerprint = |change: &SeriesChange| news(std::slice::from_ref(change), now())[0].fingerprint();
+        let twice = SeriesChange { returned: back(2, 1), ..old.clone() };
+        assert_ne!(fingerprint(&old), fingerprint(&twice));
+        let moment = EstimatedTime { at: at(1), earliest: at(1), latest: at(1) };
+        let ends = [&old, &twice].map(|one| SeriesChange { ended: Some(moment), ..one.clone() });
+        let first = SeriesChange { returned: None, ..ends[0].clone() };
+        let prints = [fingerprint(&first), fingerprint(&ends[0]), fingerprint(&ends[1])];
+        assert!(prints[0] != prints[1] && prints[1] != prints[2], "each has an end");
+    }
+
+    #[test]
+    fn a_provider_is_told_when_another_runner_confirms_it_or_after_three_days() {
+        let waits = SeriesChange { confirmed: Some(false), noticed_at: now(), ..change("1", 1) };
+        assert_eq!((told(&waits), for_the_log(std::slice::from_ref(&waits), now())), (vec![], vec![]));
+        assert_eq!(told(&SeriesChange { confirmed: Some(true), ..waits.clone() }), [ChangeMoment::Began]);
+        assert_eq!(told(&SeriesChange { scope: ChangeScope::Path, ..waits.clone() }), [ChangeMoment::Began]);
+        let late = SeriesChange { noticed_at: now() - TimeDelta::hours(72), ..waits };
+        assert_eq!(told(&late), [ChangeMoment::Began]);
     }
 
     /// Whether each look sends, by the numbers of changes that it finds.

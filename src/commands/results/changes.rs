@@ -68,6 +68,7 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
         model: scope.model.clone(),
         since: scope.window.from,
         open: args.open,
+        ..ChangeFilter::default()
     };
     let mut found = store.series_changes(&wanted).await.map_err(failed)?;
     found.retain(|change| !args.open || change.is_open(now));
@@ -240,12 +241,13 @@ async fn acknowledge(args: &ResultsChangesAckArgs, context: &Context) -> Result<
     Ok(Exit::Yes)
 }
 
-/// What is to be kept, if anything, and the words for it. Who saw a change first, and when, stays; a later note replaces
-/// the first one's.
+/// What is to be kept, if anything, and the words for it. Who saw a change first, and when, stays, unless it was over and
+/// came back since; a later note replaces the first one's.
 fn acknowledged(change: &SeriesChange, new: Acknowledgement) -> (Option<Acknowledgement>, String) {
     let name = format!("change {} of {}", escape(&change.id), escape(&change.series.model.to_string()));
     let by = |seen: &Acknowledgement| format!("by {} at {}", escape(&seen.who), timestamp::time(seen.at));
-    let Some(first) = change.acknowledged.clone() else {
+    let came_back = |seen: &Acknowledgement| change.returned.is_some_and(|returned| returned.at > seen.at);
+    let Some(first) = change.acknowledged.clone().filter(|seen| !came_back(seen)) else {
         let said = format!("noted: {name} was seen {}", by(&new));
         return (Some(new), said);
     };

@@ -11,7 +11,7 @@ use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
 use crate::domain::fleet::Fleet;
 use crate::domain::publication::LaneRanking;
-use crate::domain::series_change::SeriesChange;
+use crate::domain::series_change::{REVERTS_WITHIN_DAYS, SeriesChange};
 use crate::domain::window::DAY;
 use crate::output::status::StatusReport;
 use crate::output::status::calibrations::HostCalibrations;
@@ -151,7 +151,9 @@ impl<'a> StatusReader<'a> {
 
     /// The changes of series that are open; `None` if they cannot be read, as in a store of an older version.
     async fn open_changes(&self, now: DateTime<Utc>) -> Option<Vec<SeriesChange>> {
-        let lasting = ChangeFilter { open: true, ..ChangeFilter::default() };
+        // What began earlier is the usual level by now.
+        let since = now - TimeDelta::days(REVERTS_WITHIN_DAYS);
+        let lasting = ChangeFilter { open: true, began_since: Some(since), ..ChangeFilter::default() };
         let mut changes = self.store.as_ref()?.series_changes(&lasting).await.ok()?;
         changes.retain(|change| change.is_open(now));
         Some(changes)

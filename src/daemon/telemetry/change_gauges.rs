@@ -80,6 +80,8 @@ mod tests {
             cause: ChangeCause::Path,
             cause_line: String::new(),
             acknowledged: None,
+            returned: None,
+            confirmed: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! How far a change reaches: which series beside it moved with it, and which did not. A neighbour is judged by its level
 //! over the same windows and not by an alarm of its own, because alarms of equal changes come days apart.
 
+use super::pooled::PooledReadings;
 use crate::domain::change_evidence::{ChangeSurroundings, NeighbourReading, SeriesNeighbour};
 use crate::domain::series_change::{
     ChangeScope, ChangedLevel, MeasuredSeries, SAME_TIME, SeriesChange, WatchedFigure,
@@ -9,7 +10,7 @@ use crate::measure::joined_change::is_withdrawn;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Blocks of a neighbour on either side below which it says nothing.
-const BLOCKS_NEEDED: u32 = 3;
+pub const BLOCKS_NEEDED: u32 = 3;
 
 /// Least noise of a neighbour's blocks: a series that hardly moved for a week is not known to a part in a thousand.
 const LEAST_NOISE: f64 = 0.02;
@@ -79,7 +80,12 @@ pub fn runner_name(series: &MeasuredSeries) -> String {
 }
 
 impl Reach {
-    pub fn of(change: &SeriesChange, changes: &[SeriesChange], around: Option<&ChangeSurroundings>) -> Self {
+    pub fn of(
+        change: &SeriesChange,
+        changes: &[SeriesChange],
+        around: Option<&ChangeSurroundings>,
+        pooled: &PooledReadings<'_>,
+    ) -> Self {
         let neighbours = around.map(|around| around.neighbours.as_slice()).unwrap_or_default();
         let sampled: HashSet<&MeasuredSeries> = neighbours.iter().map(|one| &one.series).collect();
         let providers: HashSet<&str> =
@@ -109,7 +115,8 @@ impl Reach {
             }
         };
         for neighbour in neighbours.iter().filter(|one| !alarmed.contains(&one.series)) {
-            vote(&neighbour.series, moved(change, neighbour));
+            let alone = moved(change, neighbour);
+            vote(&neighbour.series, pooled.moved(change, &neighbour.series, alone));
         }
         alarmed.iter().for_each(|series| vote(series, Some(true)));
         let [runners, models, providers] = votes.map(Witnesses::counted);
@@ -119,6 +126,12 @@ impl Reach {
     /// True if another runner measures the same and does not see it, and none does.
     pub fn is_local(&self) -> bool {
         self.runners.moved.is_empty() && !self.runners.stayed.is_empty()
+    }
+
+    /// Whether another runner that measures the same sees it; `None` where no other does.
+    pub fn confirmed(&self) -> Option<bool> {
+        let others = self.runners.decided() + self.runners.unclear.len();
+        (others > 0).then_some(!self.runners.moved.is_empty())
     }
 
     /// True if what the runner measures of other providers moved as well, and no other runner sees it. Providers of
@@ -205,9 +218,10 @@ fn moved(change: &SeriesChange, neighbour: &SeriesNeighbour) -> Option<bool> {
             }
             let effect = (after / before).ln();
             let shift = (other_after / other_before).ln() * effect.signum();
-            let inverse = 1.0 / f64::from(*blocks_before) + 1.0 / f64::from(*blocks_after);
-            let error = noise.max(LEAST_NOISE) * inverse.sqrt() * INFLATION;
-            decided(effect.abs(), shift, error)
+            let error = error_of(*noise, *blocks_before, *blocks_after);
+            let odds = odds(effect.abs(), shift, error);
+            // Neither is a number.
+            (odds >= ODDS_TO_MOVE).then_some(true).or((odds <= ODDS_TO_STAY).then_some(false))
         }
         (ChangedLevel::Swap { before, after, .. }, NeighbourReading::Fact { after: seen, .. }) => {
             let seen = seen.as_deref()?;
@@ -218,13 +232,14 @@ fn moved(change: &SeriesChange, neighbour: &SeriesNeighbour) -> Option<bool> {
     }
 }
 
-/// Weighs "it moved by the effect" against "it did not move". `effect` and `shift` are logarithms, positive in the direction
-/// of the change; `error` is the standard error of the shift.
-fn decided(effect: f64, shift: f64, error: f64) -> Option<bool> {
-    let odds = effect * (2.0 * shift - effect) / (2.0 * error * error);
-    if odds >= ODDS_TO_MOVE {
-        return Some(true);
-    }
-    // Neither is a number.
-    (odds <= ODDS_TO_STAY).then_some(false)
+/// The standard error of the shift of a neighbour, a logarithm.
+pub fn error_of(noise: f64, blocks_before: u32, blocks_after: u32) -> f64 {
+    let inverse = 1.0 / f64::from(blocks_before) + 1.0 / f64::from(blocks_after);
+    noise.max(LEAST_NOISE) * inverse.sqrt() * INFLATION
+}
+
+/// The logarithm of the odds of "it moved by the effect" against "it did not move". `effect` and `shift` are logarithms,
+/// positive in the direction of the change; `error` is the standard error of the shift.
+pub fn odds(effect: f64, shift: f64, error: f64) -> f64 {
+    effect * (2.0 * shift - effect) / (2.0 * error * error)
 }

@@ -25,7 +25,7 @@ fn series(runner: &str, model: &str) -> MeasuredSeries {
     }
 }
 
-fn slower(id: &str, runner: &str, model: &str, hours: i64) -> SeriesChange {
+pub fn slower(id: &str, runner: &str, model: &str, hours: i64) -> SeriesChange {
     let level = ChangedLevel::Figure {
         figure: WatchedFigure::Ttft,
         before: 0.4,
@@ -52,11 +52,13 @@ fn changed(id: &str, runner: &str, model: &str, hours: i64, level: ChangedLevel)
         cause: ChangeCause::Unknown,
         cause_line: String::new(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 
 /// Everything that is stored, as it was before a change.
-fn usual() -> StoredFacts {
+pub fn usual() -> StoredFacts {
     StoredFacts {
         blocks: 16,
         network_rtt_seconds: Some(0.012),
@@ -76,7 +78,7 @@ fn usual() -> StoredFacts {
 }
 
 /// A neighbour by the factor by which it moved.
-fn neighbour(runner: &str, model: &str, factor: f64) -> SeriesNeighbour {
+pub fn neighbour(runner: &str, model: &str, factor: f64) -> SeriesNeighbour {
     let reading = NeighbourReading::Figure {
         before: 1.0,
         after: factor,
@@ -87,12 +89,12 @@ fn neighbour(runner: &str, model: &str, factor: f64) -> SeriesNeighbour {
     SeriesNeighbour { series: series(runner, model), reading }
 }
 
-fn around(id: &str, after: StoredFacts, neighbours: &[SeriesNeighbour]) -> ChangeSurroundings {
+pub fn around(id: &str, after: StoredFacts, neighbours: &[SeriesNeighbour]) -> ChangeSurroundings {
     let neighbours = neighbours.to_vec();
     ChangeSurroundings { change_id: id.to_owned(), before: usual(), after, neighbours }
 }
 
-fn judged(
+pub fn judged(
     changes: &[SeriesChange],
     around: Vec<ChangeSurroundings>,
 ) -> Vec<(ChangeScope, ChangeCause, String)> {

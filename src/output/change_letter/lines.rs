@@ -58,6 +58,9 @@ pub fn in_mail(told: ToldChange<'_>) -> Vec<String> {
     if !change.cause_line.is_empty() {
         lines.push(format!("  {}", change.cause_line));
     }
+    if is_unconfirmed(told) {
+        lines.push(format!("  {UNCONFIRMED}"));
+    }
     if let Some(seen) = &change.acknowledged {
         let note = seen.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
         lines.push(format!("  acknowledged by {} on {} UTC{note}", seen.who, minute(seen.at)));
@@ -65,9 +68,20 @@ pub fn in_mail(told: ToldChange<'_>) -> Vec<String> {
     lines.iter().map(|line| shown(line)).collect()
 }
 
+/// What is said where others who measure the same did not see it until now.
+const UNCONFIRMED: &str = "seen from one runner only; not confirmed by others";
+
+fn is_unconfirmed(told: ToldChange<'_>) -> bool {
+    told.moment == ChangeMoment::Began && told.change.is_unconfirmed()
+}
+
 /// One line: the change and why.
 pub fn in_chat(told: ToldChange<'_>) -> String {
-    let line = &told.change.cause_line;
+    let mut line = told.change.cause_line.clone();
+    if is_unconfirmed(told) {
+        // Before the cause: a long line is cut at its end.
+        line = if line.is_empty() { UNCONFIRMED.to_owned() } else { format!("{UNCONFIRMED}; {line}") };
+    }
     let why = if line.is_empty() || told.moment == ChangeMoment::Ended {
         String::new()
     } else {
@@ -89,6 +103,9 @@ fn what(told: ToldChange<'_>) -> String {
         (ChangeMoment::Ended, Some(ended)) => {
             let (ended, began) = (span(ended), minute(change.began.at));
             format!("{model}  is over since {ended}: {level}, from {began}")
+        }
+        _ if change.returned.is_some() => {
+            format!("{model}  is back after it was over: {level}, since {}", span(change.began))
         }
         _ => format!("{model}  {level}, since {}", span(change.began)),
     }

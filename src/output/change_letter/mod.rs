@@ -25,19 +25,20 @@ const IN_CHAT: usize = 6;
 /// The widest subject, in columns.
 const WIDEST: usize = 160;
 
-/// The changes of some notices, as they are now. One whose beginning and end are both to be told is told as ended. Notices
-/// whose change is no longer known are left out.
+/// The changes of some notices, as they are now. One whose beginning and end are both to be told is told as ended, unless it
+/// came back after that. Notices whose change is no longer known are left out, and ends that did not hold.
 pub fn told<'a>(notices: &[&ChangeNotice], known: &'a [SeriesChange]) -> Vec<ToldChange<'a>> {
     let by_id: BTreeMap<&str, &SeriesChange> =
         known.iter().map(|change| (change.id.as_str(), change)).collect();
-    let mut moments: BTreeMap<&str, ChangeMoment> = BTreeMap::new();
+    let mut last: BTreeMap<&str, (u32, ChangeMoment)> = BTreeMap::new();
     for notice in notices {
-        let moment = moments.entry(&notice.change_id).or_insert(notice.moment);
-        *moment = (*moment).max(notice.moment);
+        let order = last.entry(&notice.change_id).or_insert(notice.order());
+        *order = (*order).max(notice.order());
     }
-    let told = moments.into_iter().filter_map(|(id, moment)| {
+    let told = last.into_iter().filter_map(|(id, (_, moment))| {
         let change = *by_id.get(id)?;
-        Some(ToldChange { moment, change })
+        let holds = moment == ChangeMoment::Began || change.ended.is_some();
+        holds.then_some(ToldChange { moment, change })
     });
     told.collect()
 }
@@ -68,7 +69,7 @@ pub fn letter(told: &[ToldChange<'_>], fingerprints: impl IntoIterator<Item = St
 
 /// The last lines of a mail: the commands to run next.
 const FOOT: &str = "
-Each change is told once, and once more when it is over. Times are UTC.
+Each change is told once, and once more when it is over; one that comes back is told again. Times are UTC.
 All of them: llmbench results changes
 The figures behind one: llmbench results changes --explain ID
 To say that somebody looks after it: llmbench results changes ack ID --note TEXT
@@ -135,7 +136,9 @@ impl ChangeGroup {
 
     /// What a subject says of it.
     fn words(&self, changes: &[ToldChange<'_>]) -> String {
+        let is_back = changes.iter().all(|told| told.change.returned.is_some());
         let moved = Movement::of_all(changes).as_str();
+        let moved = if is_back { format!("{moved} again") } else { moved.to_owned() };
         let series = || counted(changes.len() as u64, "series").replace("serieses", "series");
         match self {
             ChangeGroup::Provider(provider) => {

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::ModelRef;
 use crate::domain::interval::Interval;
 use crate::domain::series_change::{
-    Acknowledgement, ChangeCause, ChangedLevel, EstimatedTime, MeasuredSeries, WatchedFigure,
+    Acknowledgement, ChangeCause, ChangeReturn, ChangedLevel, EstimatedTime, MeasuredSeries, WatchedFigure,
 };
 use crate::output::schema_check::violations;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -41,6 +41,8 @@ fn change(id: &str, model: &str, scope: ChangeScope, factor: f64) -> SeriesChang
         cause: ChangeCause::NothingElse,
         cause_line: "nothing else that is stored changed".to_owned(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 
@@ -137,6 +139,48 @@ fn both_ends_of_a_change_are_one_line() {
     let told = told(&[&notices[0], &notices[1], &lost], &changes);
     assert_eq!(told, [ToldChange { moment: ChangeMoment::Ended, change: &changes[0] }]);
     assert!(super::told(&[&lost], &changes).is_empty());
+}
+
+#[test]
+fn what_came_back_is_told_as_back_and_an_end_that_did_not_hold_is_not_told() {
+    let first = SeriesChange { ended: Some(estimate(9)), ..change("1", "m", ChangeScope::Model, 1.5) };
+    let returned = Some(ChangeReturn { times: 1, at: at(60) });
+    let back = SeriesChange { ended: None, returned, ..first.clone() };
+    let notices = [ChangeNotice::ended(&first).unwrap(), ChangeNotice::began(&back)];
+    assert_eq!(notices[1].at, at(60));
+    let now = [back.clone()];
+    let told = told(&[&notices[0], &notices[1]], &now);
+    assert_eq!(told, [ToldChange { moment: ChangeMoment::Began, change: &back }]);
+    let letter = letter(&told, [notices[1].change_id.clone()]);
+    assert_eq!(letter.subject, "llmbench: groq:m slower again");
+    assert!(
+        letter.text.contains("groq:m  is back after it was over: ttft 412 ms → 618 ms"),
+        "{}",
+        letter.text
+    );
+    assert_eq!(letter.document["changes"][0]["returned"]["times"], 1);
+    assert!(super::told(&notices[..1].iter().collect::<Vec<_>>(), &now).is_empty(), "it is open");
+    let over = [SeriesChange { ended: Some(estimate(90)), ..back.clone() }];
+    let ended = ChangeNotice::ended(&over[0]).unwrap();
+    let told = super::told(&[&notices[1], &ended], &over);
+    assert_eq!(told, [ToldChange { moment: ChangeMoment::Ended, change: &over[0] }]);
+}
+
+#[test]
+fn what_no_other_runner_confirmed_is_told_with_these_words() {
+    let mut one = change("1", "m", ChangeScope::Model, 1.5);
+    let says = |one: &SeriesChange| {
+        let letter = of(std::slice::from_ref(one));
+        let chat = letter.document["text"].as_str().unwrap().to_owned();
+        [letter.text, chat].map(|text| text.contains("seen from one runner only; not confirmed by others"))
+    };
+    assert_eq!(says(&one), [false; 2], "nobody else measures it");
+    one.confirmed = Some(false);
+    assert_eq!(says(&one), [true; 2]);
+    one.scope = ChangeScope::Path;
+    assert_eq!(says(&one), [false; 2]);
+    one = SeriesChange { confirmed: Some(true), scope: ChangeScope::Provider, ..one };
+    assert_eq!(says(&one), [false; 2]);
 }
 
 #[test]

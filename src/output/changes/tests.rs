@@ -34,6 +34,8 @@ fn change(id: &str, model: &str, level: ChangedLevel) -> SeriesChange {
         cause_line: "3 of 4 models of the provider moved together; nothing else that is stored changed"
             .to_owned(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 

@@ -231,6 +231,8 @@ fn open_change(seen_by: Option<&str>) -> SeriesChange {
         cause: ChangeCause::ModelSwapped,
         cause_line: String::new(),
         acknowledged: seen_by.map(|who| Acknowledgement { at, who: who.to_owned(), note: None }),
+        returned: None,
+        confirmed: None,
     }
 }
 

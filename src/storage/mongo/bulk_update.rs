@@ -62,6 +62,25 @@ pub async fn in_batches<T>(
     Ok(())
 }
 
+/// Sends statements whose filters name a state besides the key, and returns the numbers of those that found another state:
+/// a second row of the key cannot be inserted.
+pub async fn guarded(
+    shared: &MongoContext,
+    collection: &str,
+    updates: &[Document],
+) -> Result<Vec<usize>, MongoCallError> {
+    let mut lost = Vec::new();
+    for (number, batch) in updates.chunks(BATCH).enumerate() {
+        let answer = send(shared, collection, batch).await?;
+        refuse_errors(&answer, |error| !is_duplicate(error))?;
+        let errors = array(&answer, "writeErrors").iter().filter_map(Bson::as_document);
+        let places = errors.filter_map(|error| usize::try_from(error.get_i32("index").ok()?).ok());
+        lost.extend(places.map(|place| number * BATCH + place));
+    }
+    lost.sort_unstable();
+    Ok(lost)
+}
+
 async fn write(shared: &MongoContext, collection: &str, batch: &[Document]) -> Result<u64, MongoCallError> {
     let answer = send(shared, collection, batch).await?;
     let lost: Vec<Document> = array(&answer, "writeErrors")

@@ -1,5 +1,5 @@
 //! A notice in the columns that both stores have had since there were findings of lists alone: a change of a series fills
-//! `kind`, the model, `at`, and `fact` with its id.
+//! `kind`, the model, `at`, `fact` with its id, and `to` with how often it came back, if it did.
 
 use crate::domain::ModelRef;
 use crate::domain::notice::{ChangeMoment, ChangeNotice, ListingFinding, NoticeItem, NoticeKind};
@@ -24,14 +24,14 @@ impl From<&NoticeItem> for NoticeRecord {
             NoticeItem::Listing(ListingFinding { kind, model, at, fact, from, to }) => {
                 Self { fingerprint, kind: kind.as_str().to_owned(), model, at, fact, from, to }
             }
-            NoticeItem::Change(ChangeNotice { moment, change_id, model, at }) => Self {
+            NoticeItem::Change(ChangeNotice { moment, change_id, model, at, returns }) => Self {
                 fingerprint,
                 kind: moment.as_str().to_owned(),
                 model,
                 at: Some(at),
                 fact: Some(change_id),
                 from: Value::Null,
-                to: Value::Null,
+                to: if returns > 0 { returns.into() } else { Value::Null },
             },
         }
     }
@@ -49,7 +49,8 @@ impl NoticeRecord {
         }
         match (ChangeMoment::parse(&word), fact, at) {
             (Some(moment), Some(change_id), Some(at)) => {
-                Ok(NoticeItem::Change(ChangeNotice { moment, change_id, model, at }))
+                let returns = to.as_u64().and_then(|times| u32::try_from(times).ok()).unwrap_or(0);
+                Ok(NoticeItem::Change(ChangeNotice { moment, change_id, model, at, returns }))
             }
             _ => Err(format!("`{}` is no kind of notice: a newer llmbench wrote it", word.escape_debug())),
         }
@@ -75,9 +76,11 @@ mod tests {
         });
         let change = |moment| {
             let change_id = "3fa9".to_owned();
-            NoticeItem::Change(ChangeNotice { moment, change_id, model: model.clone(), at })
+            NoticeItem::Change(ChangeNotice { moment, change_id, model: model.clone(), at, returns: 0 })
         };
-        for item in [listing, change(ChangeMoment::Began), change(ChangeMoment::Ended)] {
+        let NoticeItem::Change(first) = change(ChangeMoment::Began) else { panic!() };
+        let back = NoticeItem::Change(ChangeNotice { returns: 2, ..first });
+        for item in [listing, change(ChangeMoment::Began), change(ChangeMoment::Ended), back] {
             let record = NoticeRecord::from(&item);
             assert_eq!(record.fingerprint, item.fingerprint());
             assert_eq!(record.into_item(), Ok(item));

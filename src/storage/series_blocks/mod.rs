@@ -4,6 +4,7 @@
 
 mod day_columns;
 pub(super) mod mongo;
+mod mongo_days;
 mod row_blocks;
 pub(super) mod sqlite;
 
@@ -57,6 +58,24 @@ pub struct SeriesDay {
     pub columns: DayColumns,
 }
 
+/// A slot as somebody derived it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DerivedCount {
+    pub slot: i64,
+    /// The rows that it was made of.
+    pub rows: u64,
+    /// Those of the derivation that it is to replace, as it was when the slot was found due.
+    pub replaces: Option<u64>,
+}
+
+impl DerivedCount {
+    /// True if it is at least as new as a derivation of so many rows. Rows are only ever added, so more rows are newer; where
+    /// some were deleted, fewer are newer than what they replace.
+    fn may_replace(&self, stored: Option<u64>) -> bool {
+        stored.is_none_or(|then| then <= self.rows || stored == self.replaces)
+    }
+}
+
 /// Blocks as stores keep them. Ranges of slots and days hold their first number and not their last.
 #[async_trait]
 pub trait SeriesBlockStore: Send + Sync {
@@ -69,9 +88,9 @@ pub trait SeriesBlockStore: Send + Sync {
     /// The number of rows that each derived slot had then.
     async fn derived_slots(&self, from: i64, to: i64) -> Result<BTreeMap<i64, u64>, StoreError>;
 
-    /// Keeps the blocks of these slots of one day, in one step where the store can, the slots last; `slots` says how many
-    /// rows each had. Series whose blocks became others are changed from then on.
-    async fn keep_blocks(&self, slots: &[(i64, u64)], blocks: &[BlockOfSeries]) -> Result<(), StoreError>;
+    /// Keeps the blocks of these slots of one day, in one step where the store can, the slots last. What another process
+    /// derived from newer rows meanwhile stays. Series whose blocks became others are changed from then on.
+    async fn keep_blocks(&self, slots: &[DerivedCount], blocks: &[BlockOfSeries]) -> Result<(), StoreError>;
 
     /// All series, by key.
     async fn measured_series(&self) -> Result<Vec<StoredSeries>, StoreError>;
@@ -86,7 +105,8 @@ pub trait SeriesBlockStore: Send + Sync {
 /// The slots that are to be derived, oldest first, a day at a time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DueBlocks {
-    days: BTreeMap<i64, Vec<i64>>,
+    /// The slots of each day, with the rows of their last derivation.
+    days: BTreeMap<i64, Vec<(i64, Option<u64>)>>,
 }
 
 impl DueBlocks {
@@ -109,9 +129,9 @@ impl DueBlocks {
             None => true,
             Some(then) => *slot >= late_from && rows.get(slot).copied().unwrap_or(0) != *then,
         };
-        let mut days: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut days: BTreeMap<i64, Vec<(i64, Option<u64>)>> = BTreeMap::new();
         for slot in (from..to).filter(is_due) {
-            days.entry(day_of_slot(slot)).or_default().push(slot);
+            days.entry(day_of_slot(slot)).or_default().push((slot, derived.get(&slot).copied()));
         }
         Ok(Self { days })
     }
@@ -127,14 +147,14 @@ impl DueBlocks {
     pub async fn derive_next(&mut self, store: &dyn Store) -> Result<Option<u64>, StoreError> {
         let Some((day, slots)) = self.days.first_key_value() else { return Ok(None) };
         let (day, mut counted, mut blocks) = (*day, Vec::new(), Vec::new());
-        for slot in slots {
+        for (slot, replaces) in slots {
             let derived = row_blocks::derive(store, *slot).await?;
-            counted.push((*slot, derived.rows));
+            counted.push(DerivedCount { slot: *slot, rows: derived.rows, replaces: *replaces });
             blocks.extend(derived.blocks);
         }
         store.keep_blocks(&counted, &blocks).await?;
         self.days.remove(&day);
-        Ok(Some(counted.iter().map(|(_, rows)| rows).sum()))
+        Ok(Some(counted.iter().map(|one| one.rows).sum()))
     }
 }
 
@@ -173,10 +193,14 @@ impl<'a> DayWrite<'a> {
     }
 }
 
-/// The blocks by the key of their series, sorted by key.
-fn by_key(blocks: &[BlockOfSeries]) -> BTreeMap<String, (&MeasuredSeries, Vec<SeriesBlock>)> {
+/// The blocks of these slots by the key of their series, sorted by key.
+fn by_key<'a>(
+    blocks: &'a [BlockOfSeries],
+    slots: &[DerivedCount],
+) -> BTreeMap<String, (&'a MeasuredSeries, Vec<SeriesBlock>)> {
     let mut found: BTreeMap<String, (&MeasuredSeries, Vec<SeriesBlock>)> = BTreeMap::new();
-    for BlockOfSeries { series, block } in blocks {
+    let wanted = blocks.iter().filter(|one| slots.iter().any(|counted| counted.slot == one.block.slot));
+    for BlockOfSeries { series, block } in wanted {
         found.entry(series_key(series)).or_insert_with(|| (series, Vec::new())).1.push(block.clone());
     }
     found
@@ -200,6 +224,15 @@ mod tests {
         assert_eq!(keys[0].len(), KEY_DIGITS);
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
         assert_eq!(keys[0], series_key(&series(None, None)));
+    }
+
+    #[test]
+    fn a_derivation_gives_way_to_a_newer_one_alone() {
+        let of = |rows: u64, replaces: Option<u64>| DerivedCount { slot: 7, rows, replaces };
+        assert!(of(5, None).may_replace(None) && of(5, None).may_replace(Some(5)));
+        assert!(of(6, Some(5)).may_replace(Some(5)) && !of(6, Some(5)).may_replace(Some(7)));
+        assert!(of(3, Some(5)).may_replace(Some(5)), "rows were deleted");
+        assert!(!of(3, Some(5)).may_replace(Some(6)), "rows were added meanwhile");
     }
 
     #[test]

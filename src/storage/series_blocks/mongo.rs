@@ -1,8 +1,9 @@
 //! Blocks of series in MongoDB: a document for each series and day, one for each series, one for each derived slot.
 
-use super::{DayWrite, SeriesBlockStore, SeriesDay, StoredSeries, by_key};
+use super::mongo_days::keep_blocks;
+use super::{DerivedCount, SeriesBlockStore, SeriesDay, StoredSeries};
 use crate::domain::ModelRef;
-use crate::domain::series_block::{BlockOfSeries, SLOT_MILLISECONDS, day_of_slot, slot_of, slot_start};
+use crate::domain::series_block::{BlockOfSeries, SLOT_MILLISECONDS, slot_of, slot_start};
 use crate::domain::series_change::MeasuredSeries;
 use crate::storage::StoreError;
 use crate::storage::catalog::mongo::entries::BATCH;
@@ -13,10 +14,8 @@ use crate::storage::mongo::errors::MongoCallError;
 use crate::storage::mongo::to_json::whole;
 use crate::storage::mongo::{MongoContext, MongoStore, bulk_update};
 use async_trait::async_trait;
-use chrono::Utc;
 use mongodb::bson::{self, Bson, Document, doc};
-use mongodb::error::Error;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[async_trait]
@@ -36,7 +35,7 @@ impl SeriesBlockStore for MongoStore {
         self.caller.call(async move { derived_slots(&shared, from, to).await }).await
     }
 
-    async fn keep_blocks(&self, slots: &[(i64, u64)], blocks: &[BlockOfSeries]) -> Result<(), StoreError> {
+    async fn keep_blocks(&self, slots: &[DerivedCount], blocks: &[BlockOfSeries]) -> Result<(), StoreError> {
         let (shared, slots, blocks) = (Arc::clone(&self.shared), slots.to_vec(), blocks.to_vec());
         self.caller.patiently(async move { keep_blocks(&shared, &slots, &blocks).await }).await
     }
@@ -127,66 +126,6 @@ async fn derived_slots(
     Ok(found)
 }
 
-/// A day of a series under its names in the collection.
-fn day_id(key: &str, day: i64) -> String {
-    format!("{key}:{day}")
-}
-
-async fn keep_blocks(
-    shared: &MongoContext,
-    slots: &[(i64, u64)],
-    blocks: &[BlockOfSeries],
-) -> Result<(), MongoCallError> {
-    let Some(day) = slots.first().map(|(slot, _)| day_of_slot(*slot)) else { return Ok(()) };
-    let (names, all) = (&shared.names, by_key(blocks));
-    let keys: Vec<&String> = all.keys().collect();
-    let mut kept = HashMap::new();
-    for some in keys.chunks(KEYS_AT_ONCE) {
-        let some: Vec<String> = some.iter().map(|key| (*key).clone()).collect();
-        kept.extend(
-            series_days(shared, &some, day, day + 1).await?.into_iter().map(|one| (one.key, one.columns)),
-        );
-    }
-    let (mut days, mut marks) = (Vec::new(), Vec::new());
-    for one in &all {
-        let Some(write) = DayWrite::of(one, day, kept.get(one.0)) else { continue };
-        let mut row = bson::serialize_to_document(&write.columns).map_err(Error::from)?;
-        row.extend(doc! { "series": write.key, "day": day });
-        days.push(doc! { "q": { "_id": day_id(write.key, day) }, "u": row, "upsert": true });
-        marks.push([mark(&write, 0), mark(&write, write.new_samples)]);
-    }
-    let [before, after] =
-        [0, 1].map(|place| marks.iter().map(|both| both[place].clone()).collect::<Vec<_>>());
-    // Series are marked before, because after a crash equal blocks are not marked again, and after, because somebody may
-    // have looked meanwhile. Slots come last: where a step fails, all of it is done again.
-    bulk_update::update(shared, &names.series, &before).await?;
-    bulk_update::update(shared, &names.series_blocks, &days).await?;
-    bulk_update::update(shared, &names.series, &after).await?;
-    let derived: Vec<Document> = slots
-        .iter()
-        .map(|(slot, rows)| {
-            let row =
-                doc! { "rows": i64::try_from(*rows).unwrap_or(i64::MAX), "derived_at": date(Utc::now()) };
-            doc! { "q": { "_id": slot }, "u": { "$set": row }, "upsert": true }
-        })
-        .collect();
-    bulk_update::update(shared, &names.series_slots, &derived).await?;
-    Ok(())
-}
-
-/// Keys in one filter.
-const KEYS_AT_ONCE: usize = 500;
-
-fn mark(write: &DayWrite<'_>, new_samples: i64) -> Document {
-    let MeasuredSeries { model, runner, profile, connection } = write.series;
-    let (first, last) = write.slots;
-    let names = doc! { "provider": &model.provider, "model_id": &model.model_id, "runner": runner.as_deref(),
-    "profile": profile.as_deref(), "connection": connection.as_deref() };
-    let update = doc! { "$setOnInsert": names, "$min": { "changed_from": first, "first_slot": first },
-    "$max": { "last_slot": last }, "$inc": { "revision": 1_i64, "sampled_blocks": new_samples } };
-    doc! { "q": { "_id": write.key }, "u": update, "upsert": true }
-}
-
 async fn measured_series(shared: &MongoContext) -> Result<Vec<StoredSeries>, MongoCallError> {
     let rows = shared.collection(&shared.names.series);
     let mut cursor = rows.find(doc! {}).sort(doc! { "_id": 1 }).batch_size(BATCH).await?;
@@ -221,20 +160,33 @@ async fn series_days(
     from: i64,
     to: i64,
 ) -> Result<Vec<SeriesDay>, MongoCallError> {
-    let days = shared.collection(&shared.names.series_blocks);
-    let wanted = doc! { "series": { "$in": keys.to_vec() }, "day": { "$gte": from, "$lt": to } };
-    let find = days.find(wanted).sort(doc! { "series": 1, "day": 1 }).batch_size(BATCH);
-    let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
     let mut found = Vec::new();
-    while cursor.advance().await.map_err(slow)? {
-        let row: Document = cursor.deserialize_current()?;
+    each_day(shared, keys, (from, to), |row| {
         let (Some(Bson::String(key)), Some(day)) = (row.get("series").cloned(), whole(&row, "day")) else {
-            continue;
+            return;
         };
         // A damaged day is passed over: nobody but this program writes them, and they can be derived again.
         if let Ok(columns) = bson::deserialize_from_document(row) {
             found.push(SeriesDay { key, day, columns });
         }
-    }
+    })
+    .await?;
     Ok(found)
+}
+
+/// Gives the documents of these series from one day to before another, by key and day.
+pub(super) async fn each_day(
+    shared: &MongoContext,
+    keys: &[String],
+    (from, to): (i64, i64),
+    mut take: impl FnMut(Document),
+) -> Result<(), MongoCallError> {
+    let days = shared.collection(&shared.names.series_blocks);
+    let wanted = doc! { "series": { "$in": keys.to_vec() }, "day": { "$gte": from, "$lt": to } };
+    let find = days.find(wanted).sort(doc! { "series": 1, "day": 1 }).batch_size(BATCH);
+    let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
+    while cursor.advance().await.map_err(slow)? {
+        take(cursor.deserialize_current()?);
+    }
+    Ok(())
 }

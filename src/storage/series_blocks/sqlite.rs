@@ -1,6 +1,6 @@
 //! Blocks of series in SQLite. A series' days lie side by side, so that its history is one range of pages.
 
-use super::{DayColumns, DayWrite, SeriesBlockStore, SeriesDay, StoredSeries, by_key};
+use super::{DayColumns, DayWrite, DerivedCount, SeriesBlockStore, SeriesDay, StoredSeries, by_key};
 use crate::domain::ModelRef;
 use crate::domain::series_block::{BlockOfSeries, SLOT_MILLISECONDS, day_of_slot, slot_of, slot_start};
 use crate::domain::series_change::MeasuredSeries;
@@ -59,7 +59,7 @@ impl SeriesBlockStore for SqliteStore {
         .await
     }
 
-    async fn keep_blocks(&self, slots: &[(i64, u64)], blocks: &[BlockOfSeries]) -> Result<(), StoreError> {
+    async fn keep_blocks(&self, slots: &[DerivedCount], blocks: &[BlockOfSeries]) -> Result<(), StoreError> {
         let (slots, blocks) = (slots.to_vec(), blocks.to_vec());
         self.ask(move |connection| keep_blocks(connection, &slots, &blocks)).await
     }
@@ -115,12 +115,18 @@ fn counts(connection: &Connection, sql: &str, from: i64, to: i64) -> rusqlite::R
 
 fn keep_blocks(
     connection: &mut Connection,
-    slots: &[(i64, u64)],
+    slots: &[DerivedCount],
     blocks: &[BlockOfSeries],
 ) -> Result<(), SqliteCallError> {
-    let Some(day) = slots.first().map(|(slot, _)| day_of_slot(*slot)) else { return Ok(()) };
+    let Some(day) = slots.first().map(|one| day_of_slot(one.slot)) else { return Ok(()) };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for one in &by_key(blocks) {
+    let mut newer = Vec::new();
+    for one in slots {
+        if one.may_replace(stored_rows(&transaction, one.slot)?) {
+            newer.push(*one);
+        }
+    }
+    for one in &by_key(blocks, &newer) {
         let kept = stored_day(&transaction, one.0, day)?;
         let Some(write) = DayWrite::of(one, day, kept.as_ref()) else { continue };
         let sql =
@@ -130,11 +136,18 @@ fn keep_blocks(
     }
     let sql = "INSERT INTO series_slots VALUES (?1, ?2, ?3)
         ON CONFLICT (slot) DO UPDATE SET row_count = ?2, derived_at_ms = ?3";
-    for (slot, rows) in slots {
-        let rows = i64::try_from(*rows).unwrap_or(i64::MAX);
-        transaction.prepare_cached(sql)?.execute([*slot, rows, Utc::now().timestamp_millis()])?;
+    for one in newer {
+        let rows = i64::try_from(one.rows).unwrap_or(i64::MAX);
+        transaction.prepare_cached(sql)?.execute([one.slot, rows, Utc::now().timestamp_millis()])?;
     }
     Ok(transaction.commit()?)
+}
+
+/// The number of rows of the stored derivation of a slot.
+fn stored_rows(connection: &Transaction<'_>, slot: i64) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT row_count FROM series_slots WHERE slot = ?1";
+    let rows = connection.prepare_cached(sql)?.query_row([slot], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(rows.map(|rows| u64::try_from(rows).unwrap_or(0)))
 }
 
 /// The stored day; one that cannot be read is made anew.

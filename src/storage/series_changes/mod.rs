@@ -22,6 +22,9 @@ pub struct ChangeFilter {
     pub model: Option<String>,
     /// Changes that began since then, or have not ended.
     pub since: Option<DateTime<Utc>>,
+    /// Changes whose beginning is estimated at this moment or later, whatever became of them: what stores find along an
+    /// index.
+    pub began_since: Option<DateTime<Utc>>,
     /// Only changes that have not ended; those that last are among them: [`SeriesChange::is_open`].
     pub open: bool,
 }
@@ -34,6 +37,7 @@ impl ChangeFilter {
         self.provider.as_ref().is_none_or(|name| *name == model.provider)
             && self.model.as_ref().is_none_or(|id| *id == model.model_id || *id == model.served_id())
             && self.since.is_none_or(|since| is_open || change.began.latest >= since)
+            && self.began_since.is_none_or(|since| change.began.at >= since)
             && (!self.open || is_open)
     }
 }

@@ -71,6 +71,9 @@ async fn changes(shared: &MongoContext, wanted: &ChangeFilter) -> Result<Vec<Ser
     if let Some(provider) = &wanted.provider {
         filter.insert("provider", provider);
     }
+    if let Some(since) = wanted.began_since {
+        filter.insert("began_at", doc! { "$gte": date(since) });
+    }
     if wanted.open {
         filter.insert("ended_at", Bson::Null);
     }

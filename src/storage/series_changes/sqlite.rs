@@ -22,6 +22,17 @@ pub const TABLE: &str = "
     CREATE INDEX series_changes_by_time ON series_changes (began_ms, id);
 ";
 
+/// A later migration: the newest first, in the order in which changes are asked for.
+pub const NEWEST_FIRST: &str = "
+    CREATE INDEX series_changes_newest_first ON series_changes (began_ms DESC, id);
+    DROP INDEX series_changes_by_time;
+";
+
+/// The changes of a provider (`?1`, or null), those that have not ended alone (`?2`), from a beginning on (`?3`).
+const CHANGES: &str = "SELECT doc FROM series_changes
+    WHERE began_ms >= ?3 AND (?1 IS NULL OR provider = ?1) AND (NOT ?2 OR ended_ms IS NULL)
+    ORDER BY began_ms DESC, id";
+
 #[async_trait]
 impl SeriesChangeStore for SqliteStore {
     async fn keep_changes(&self, changes: &[SeriesChange]) -> Result<(), StoreError> {
@@ -80,11 +91,9 @@ fn document(connection: &Connection, id: &str) -> rusqlite::Result<Option<Map<St
 
 /// Documents that are no change, which only another program can have written, are passed over.
 fn changes(connection: &Connection, wanted: &ChangeFilter) -> rusqlite::Result<Vec<SeriesChange>> {
-    let sql =
-        "SELECT doc FROM series_changes WHERE (?1 IS NULL OR provider = ?1) AND (NOT ?2 OR ended_ms IS NULL)
-        ORDER BY began_ms DESC, id";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![wanted.provider, wanted.open])?;
+    let since = wanted.began_since.map_or(i64::MIN, |since| since.timestamp_millis());
+    let mut statement = connection.prepare_cached(CHANGES)?;
+    let mut rows = statement.query(params![wanted.provider, wanted.open, since])?;
     let mut found = Vec::new();
     while found.len() < MOST_CHANGES as usize
         && let Some(row) = rows.next()?
@@ -107,4 +116,26 @@ fn acknowledge(
     transaction.prepare_cached(sql)?.execute(params![id, Value::Object(fields).to_string()])?;
     transaction.commit()?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHANGES;
+    use crate::storage::sqlite::schema;
+    use rusqlite::{Connection, params};
+
+    /// A teller asks every five minutes, and changes are never deleted.
+    #[test]
+    fn the_newest_are_read_along_an_index_and_not_sorted() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {CHANGES}")).unwrap();
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(3);
+        let plan: Vec<String> = statement
+            .query_map(params![None::<String>, false, 0], read)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(plan, ["SEARCH series_changes USING INDEX series_changes_newest_first (began_ms>?)"]);
+    }
 }

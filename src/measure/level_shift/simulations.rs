@@ -1,6 +1,7 @@
 //! How often the search is right, on few series of `benches/statistics`. The bounds are those that the bench holds over
 //! many, with two standard errors for how few they are.
 
+use crate::measure::level_shift::IncidentSettings;
 use crate::measure::synthetic_series::Weather;
 use crate::measure::trials::{WARM_DAYS, false_alarms, false_incidents, incident_trials, step_trials};
 
@@ -36,9 +37,11 @@ fn steps_are_found_in_time_and_their_intervals_hold_them() {
 fn short_incidents_are_no_changes_and_are_found_where_asked() {
     let weather = Weather { noise: 0.15, ..ROUGH };
     let trials = incident_trials(&weather, 2.0, 6, 60, 43);
-    assert!(trials.told <= 0.02 && trials.found >= 0.9, "{trials:?}");
-    let chance = false_incidents(&weather, 60, 47);
+    assert!(trials.told <= 0.02 && trials.found >= 0.9 && trials.listed >= 0.6, "{trials:?}");
+    let chance = false_incidents(&weather, &IncidentSettings::default(), 60, 47);
     assert!(chance <= 8, "{chance} incidents in 60 months are chance");
+    let chance = false_incidents(&weather, &IncidentSettings::ALONE, 150, 59);
+    assert!(chance <= 2, "{chance} listed incidents in 150 months are chance");
 }
 
 #[test]

@@ -136,6 +136,7 @@ const STEPS: &[&str] = &[
     calibrations::sqlite::TABLE,
     series_blocks::sqlite::TABLES,
     series_changes::sqlite::TABLE,
+    series_blocks::sqlite::JUDGED_DAYS,
 ];
 
 /// The objects that [`migrate`] creates, for people.

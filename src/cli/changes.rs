@@ -22,8 +22,11 @@ pub struct ResultsChangesArgs {
     /// Changes of all time
     #[arg(long)]
     pub all: bool,
+    /// Hours to three days in which a series was elsewhere and which ended by themselves, in the place of changes
+    #[arg(long, conflicts_with = "open")]
+    pub incidents: bool,
     /// One change with a chart of its series and all that is stored beside it
-    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["since", "open", "all", "provider", "model"])]
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["since", "open", "all", "incidents", "provider", "model"])]
     pub explain: Option<String>,
     /// One JSON document on standard output
     #[arg(long)]
@@ -58,12 +61,18 @@ pub struct ResultsChangesAckArgs {
 const CHANGED: &str = "\
 A series is one model as one runner measures it, with one profile, over one kind of connection. A change is a step of its \
 TTFT or of its tokens per second that stays; EFFECT is its size with the interval that holds the true one with 95 %, and \
-BETWEEN the time in which it began. One that went back has an end. The line under it says what else that is stored changed \
-at that time. Series are judged by medians of 3 hours, and need 17 days of them.
+BETWEEN the time in which it began. STATE is open while it may go back, and until… where it did; one that lasted for 28 \
+days has stayed; of a silent series nobody knows. The line under it says what else that is stored changed \
+at that time. Series are judged by medians of 3 hours, and need 17 days of them. A swap is another value of what \
+answers say, another length of answers at temperature 0, or another answer of a canary.
+
+Incidents are too short to be changes and are never mailed: at least 6 hours and a quarter slower or faster. One series alone \
+shows one by chance once in about 300 months; a smaller one is listed where other series saw it.
 
 Brings the blocks of 3 hours up to date from stored rows first, which takes minutes where a large store has none; a daemon \
 beside the store keeps them so.
 
   llmbench results changes --since 7d --provider groq
+  llmbench results changes --incidents --since 7d
   llmbench results changes --explain 0f1e2d3c4b
   llmbench results changes ack 0f1e2d3c4b --note 'told them'";

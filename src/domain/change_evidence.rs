@@ -37,6 +37,8 @@ pub struct ChangeSurroundings {
     pub before: StoredFacts,
     /// The same in the window after.
     pub after: StoredFacts,
+    /// Another version of the measuring program, where it came while the change began.
+    pub program: Option<ProgramChange>,
     /// Other series over the same two windows, in any order: the same model, profile and connection as other runners
     /// measure it; other models of the provider, as the same runner measures them (all of both); other providers, as the
     /// same runner measures them (up to [`MOST_NEIGHBOURS`]; the same profile and connection first). A series without
@@ -77,6 +79,17 @@ pub struct StoredFacts {
     pub calibration_error_seconds: Option<f64>,
     /// Whether that calibration says that the host may publish.
     pub calibration_fit: Option<bool>,
+    /// `measured_by`: program and version.
+    pub measured_by: Option<String>,
+}
+
+/// Programs that measured a series, `NAME/VERSION`, and after one another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramChange {
+    pub before: String,
+    pub after: String,
+    /// True if the first block of the other program is the one in which the change most likely began.
+    pub same_block: bool,
 }
 
 /// Another series over the windows of a change.

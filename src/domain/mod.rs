@@ -43,6 +43,7 @@ pub mod secret;
 mod secret_spellings;
 pub mod series_block;
 pub mod series_change;
+pub mod series_incident;
 pub mod slot;
 pub mod sourced;
 pub mod timestamp;

@@ -53,6 +53,8 @@ pub struct BlockNumbers {
     pub loop_lag_seconds: Option<f64>,
     pub output_tokens: Option<f64>,
     pub input_tokens: Option<f64>,
+    /// `output_tokens` of answers at temperature 0 that their budget did not cut.
+    pub answer_tokens: Option<f64>,
 }
 
 /// What most rows of a block say of the answer and of who gave it.
@@ -68,6 +70,9 @@ pub struct BlockFacts {
     pub measured_by: Option<String>,
     /// The newest calibration of the host that measured.
     pub calibration_id: Option<String>,
+    /// A canary's answer, and the natural logarithms of its tokens' probabilities with blanks between them.
+    pub canary_answer: Option<String>,
+    pub canary_logprobs: Option<String>,
 }
 
 /// The block of a series in one slot.

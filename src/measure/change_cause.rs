@@ -4,19 +4,24 @@
 //! Scope first, from the same figure elsewhere ([`reach`]): what another runner that measures the same does not see is
 //! the path or the host of the runner that does, never the provider. What several series of a provider show at another
 //! runner is put together ([`pooled`]). Then the cause, from what moved beside the figure ([`facts`]), in this order: the
-//! host, the path, what answered, what was answered, errors.
+//! program that measures and its host, the path, what answered, what was answered, errors.
 
+#[cfg(test)]
+mod answer_tests;
 mod causes;
 #[cfg(test)]
 mod confirmation_tests;
 mod facts;
+mod incident_reach;
 mod pages;
 mod pooled;
 mod reach;
 #[cfg(test)]
 mod tests;
 
+pub use incident_reach::{IncidentReach, incident_reach};
 pub use pages::pages;
+pub use reach::decided;
 
 use super::joined_change::is_withdrawn;
 use crate::domain::change_evidence::ChangeEvidence;
@@ -74,7 +79,7 @@ fn judge(
     let reach = Reach::of(change, changes, around, pooled);
     let (cause, line) = match &change.level {
         ChangedLevel::Figure { .. } => causes::of_figure(change, &reach, around),
-        ChangedLevel::Swap { .. } => causes::of_swap(change, changes, &reach),
+        ChangedLevel::Swap { .. } => causes::of_swap(change, changes, &reach, around),
     };
     Attribution { scope: reach.scope(), cause, line, confirmed: reach.confirmed() }
 }

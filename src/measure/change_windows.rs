@@ -1,10 +1,12 @@
 //! What blocks say of the time before and after a change: facts of its own series, and levels of its neighbours. Pure;
 //! `measure::change_cause` judges it.
 
-use crate::domain::change_evidence::{DAYS_BEFORE, NeighbourReading, StoredFacts};
+use crate::domain::change_evidence::{DAYS_BEFORE, NeighbourReading, ProgramChange, StoredFacts};
 use crate::domain::median::median_of;
 use crate::domain::series_block::{BlockFacts, BlockNumbers, SLOTS_OF_DAY, SeriesBlock, slot_of};
 use crate::domain::series_change::{ChangedLevel, REVERTS_WITHIN_DAYS, SeriesChange, WatchedFigure};
+use crate::measure::canary_answer::ANSWER_TEXT;
+use crate::measure::swap::LENGTH_FACT;
 use std::collections::BTreeMap;
 
 /// The slots before a change and after it, each without its last number.
@@ -65,8 +67,34 @@ pub fn facts(blocks: &[SeriesBlock], window: (i64, i64)) -> StoredFacts {
         system_fingerprint: word(|facts| facts.system_fingerprint.as_ref()),
         quantization: word(|facts| facts.quantization.as_ref()),
         endpoint: word(|facts| facts.route_endpoint_tag.as_ref().or(facts.observed_provider.as_ref())),
+        measured_by: word(|facts| facts.measured_by.as_ref()),
         ..StoredFacts::default()
     }
+}
+
+/// The change of the measuring program that came while a change of its series began, by the series' own blocks in order of
+/// time: before it most rows are of the one program, and after it of the other.
+pub fn program_change(
+    change: &SeriesChange,
+    blocks: &[SeriesBlock],
+    windows: &ChangeWindows,
+) -> Option<ProgramChange> {
+    let [before, after] = [windows.before, windows.after].map(|window| facts(blocks, window).measured_by);
+    let (before, after) = (before?, after?);
+    if before == after {
+        return None;
+    }
+    let slot = |at: chrono::DateTime<chrono::Utc>| slot_of(at.timestamp_millis());
+    let (earliest, latest) = (slot(change.began.earliest), slot(change.began.latest));
+    let mut named: Vec<(i64, &str)> = within(blocks, windows.span())
+        .filter_map(|one| Some((one.slot, one.facts.measured_by.as_deref()?)))
+        .collect();
+    named.sort_unstable();
+    let came = |pair: &&[(i64, &str)]| pair[0].1 == before && pair[1].1 == after;
+    // It came after the beginning of the one block and before the end of the other.
+    let beside = |pair: &&[(i64, &str)]| pair[0].0 <= latest && earliest <= pair[1].0;
+    let first = named.windows(2).filter(came).find(beside)?[1].0;
+    Some(ProgramChange { before, after, same_block: first == slot(change.began.at) })
 }
 
 /// What a neighbour shows of a change; `None` without samples in the window before.
@@ -77,6 +105,7 @@ pub fn neighbour(
 ) -> Option<NeighbourReading> {
     match &change.level {
         ChangedLevel::Figure { figure, .. } => figure_of(*figure, blocks, windows),
+        ChangedLevel::Swap { fact, .. } if fact == LENGTH_FACT => length_of(blocks, windows),
         ChangedLevel::Swap { fact, .. } => {
             let dominant = |window| {
                 most(
@@ -98,8 +127,19 @@ fn named<'a>(facts: &'a BlockFacts, fact: &str) -> Option<&'a str> {
         "quantization" => facts.quantization.as_deref(),
         "route_endpoint_tag" => facts.route_endpoint_tag.as_deref(),
         "observed_provider" => facts.observed_provider.as_deref(),
+        ANSWER_TEXT => facts.canary_answer.as_deref(),
         _ => None,
     }
+}
+
+/// The lengths of whole answers in both windows, in the words of `measure::swap::lengths`.
+fn length_of(blocks: &[SeriesBlock], windows: &ChangeWindows) -> Option<NeighbourReading> {
+    let length = |window| {
+        let lengths = within(blocks, window).filter_map(|block| block.numbers.answer_tokens);
+        median_of(lengths).map(|tokens| format!("{tokens:.0} tokens"))
+    };
+    let before = length(windows.before)?;
+    Some(NeighbourReading::Fact { before: Some(before), after: length(windows.after) })
 }
 
 fn figure_of(
@@ -219,6 +259,40 @@ mod tests {
         assert_eq!(ChangeWindows::of(&over, 130).after, (106, 118));
         let lasting = ChangeWindows::of(&change(100, 104, 106), 3_000);
         assert_eq!(lasting.after, (106, 106 + 28 * 8), "four weeks at most");
+    }
+
+    #[test]
+    fn another_program_counts_where_it_came_while_the_change_began() {
+        let by = |slot: i64, program: &str| {
+            let facts = BlockFacts { measured_by: Some(program.to_owned()), ..BlockFacts::default() };
+            SeriesBlock { facts, ..block(slot, 0.4, "m") }
+        };
+        let change = change(100, 104, 106);
+        let found = |came: i64, but: Option<i64>| {
+            let all = (44..130).map(|slot| match slot {
+                slot if Some(slot) == but => block(slot, 0.4, "m"),
+                slot => by(slot, if slot < came { "llmbench/0.1.0" } else { "llmbench/0.2.0" }),
+            });
+            program_change(&change, &all.collect::<Vec<_>>(), &ChangeWindows::of(&change, 130))
+        };
+        let told = |same_block| {
+            Some(ProgramChange {
+                before: "llmbench/0.1.0".to_owned(),
+                after: "llmbench/0.2.0".to_owned(),
+                same_block,
+            })
+        };
+        assert_eq!(
+            (found(104, None), found(102, None), found(105, None)),
+            (told(true), told(false), told(false))
+        );
+        assert_eq!((found(98, None), found(109, None)), (None, None), "days before, days after");
+        assert_eq!(
+            (found(108, None), found(108, Some(107))),
+            (None, told(false)),
+            "nobody knows in which of two"
+        );
+        assert_eq!(found(44, None), None, "it was the same");
     }
 
     #[test]

@@ -15,8 +15,11 @@ use crate::domain::interval::Interval;
 use crate::domain::series_block::{HISTORY_DAYS, SLOT_MILLISECONDS, SLOTS_OF_DAY as SLOTS};
 use crate::domain::series_change::REVERTS_WITHIN_DAYS;
 use candidates::{BlockView, LevelStep};
-pub use history::{LEAST_DAYS, level_blocks};
-pub use incidents::{IncidentSettings, LevelIncident, find_incidents};
+pub use history::{LEAST_DAYS, days_with_blocks, level_blocks};
+pub use incidents::{
+    IncidentSettings, LevelDeviation, LevelIncident, find_incidents, incidents_in, level_deviations,
+    mean_deviation,
+};
 
 mod baseline;
 mod candidates;

@@ -118,11 +118,14 @@ impl SwapRule {
     };
 }
 
-/// The facts that are looked at in every series, by the names of rows' fields. The length of answers
-/// ([`lengths::find_length_swaps`]) and those of canaries (`answer_sha256` by [`SwapRule::ONCE_A_DAY`], `answer_logprobs` by
-/// [`logprobs::find_logprob_swaps`]) come beside them.
+/// The facts that are looked at in every series, by the names of rows' fields. The length of answers ([`LENGTH_FACT`])
+/// comes beside them; canaries have `answer_text` by [`SwapRule::ONCE_A_DAY`] and `answer_logprobs` by
+/// [`logprobs::find_logprob_swaps`] in their place.
 pub const WATCHED_FACTS: [&str; 5] =
     ["system_fingerprint", "response_model", "quantization", "input_tokens", "finish_reason"];
+
+/// The fact whose steps [`lengths::find_length_swaps`] finds.
+pub const LENGTH_FACT: &str = "output_tokens";
 
 /// The swaps of one fact of one series, from its blocks in order of time, oldest first.
 pub fn find_swaps(blocks: &[FactBlock], rule: SwapRule) -> Vec<FoundSwap> {

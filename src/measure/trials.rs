@@ -81,12 +81,12 @@ pub fn false_alarms(weather: &Weather, many: u32, warm: i64, seed: u64) -> usize
 }
 
 /// Incidents in a month in which nothing happens, over so many series.
-pub fn false_incidents(weather: &Weather, many: u32, seed: u64) -> usize {
+pub fn false_incidents(weather: &Weather, settings: &IncidentSettings, many: u32, seed: u64) -> usize {
     let mut state = seed;
     let of_one = |_| {
         let blocks = shift_series(weather, WARM_DAYS + 30, |_, _| None, &mut state);
         let month = blocks[blocks.len() - 1].slot - 30 * 8;
-        let found = find_incidents(&blocks, &[], &IncidentSettings::default());
+        let found = find_incidents(&blocks, &[], settings);
         found.iter().filter(|incident| incident.began.slot > month).count()
     };
     (0..many).map(of_one).sum()
@@ -168,13 +168,15 @@ pub struct IncidentTrials {
     pub found: f64,
     /// The share that was told as a change and then as ended.
     pub ended: f64,
+    /// The share that is listed as an incident though no other series saw it.
+    pub listed: f64,
 }
 
 /// Disturbances of so many hours, at some moment of a week after the warm days.
 pub fn incident_trials(weather: &Weather, ratio: f64, hours: i64, many: usize, seed: u64) -> IncidentTrials {
     let mut state = seed;
     let samples = hours * 60 / EVERY;
-    let mut counted = [0_usize; 3];
+    let mut counted = [0_usize; 4];
     for _ in 0..many {
         let mut from = 0;
         let disrupted = |first: i64, state: &mut u64| {
@@ -189,11 +191,15 @@ pub fn incident_trials(weather: &Weather, ratio: f64, hours: i64, many: usize, s
         let incidents = find_incidents(&blocks, &shifts, &IncidentSettings::default());
         let until = (from + samples) / PER_SLOT;
         let during = incidents.iter().any(|one| one.began.slot <= until && one.ended.slot > first);
+        let alone = IncidentSettings::ALONE.alarm;
+        let listed = incidents.iter().any(|one| {
+            one.errors >= alone && one.is_over && one.began.slot <= until && one.ended.slot > first
+        });
         let ended = !told.is_empty() && told.iter().all(|shift| shift.ended.is_some());
-        for (count, hit) in counted.iter_mut().zip([!told.is_empty(), during || ended, ended]) {
+        for (count, hit) in counted.iter_mut().zip([!told.is_empty(), during || ended, ended, listed]) {
             *count += usize::from(hit);
         }
     }
-    let [told, found, ended] = counted.map(|count| count as f64 / many as f64);
-    IncidentTrials { told, found, ended }
+    let [told, found, ended, listed] = counted.map(|count| count as f64 / many as f64);
+    IncidentTrials { told, found, ended, listed }
 }

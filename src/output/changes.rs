@@ -2,17 +2,23 @@
 //! change with all that is known beside it.
 
 pub mod explained;
+pub mod incidents;
 
 use super::list_report::{Column, ListReport};
 use super::view::ReportView;
 use super::{text, units};
 use crate::domain::Window;
 use crate::domain::change_document::change_document;
-use crate::domain::series_change::{ChangedLevel, EstimatedTime, SeriesChange, WatchedFigure};
+use crate::domain::series_block::HISTORY_DAYS;
+use crate::domain::series_change::{
+    ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange, WatchedFigure,
+};
 use crate::domain::timestamp::time;
+use crate::measure::change_state::{ChangeState, state_of};
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// The schema of the list, described by `docs/schema/results_changes.schema.json`.
 pub const SCHEMA: &str = "llmbench.results.changes/1";
@@ -24,7 +30,7 @@ pub struct WatchedSeries {
     pub judged: u64,
     /// With fewer days of blocks than the judgement needs.
     pub too_young: u64,
-    /// With blocks on too few of their hours.
+    /// As old, but with blocks on fewer days of the time that is looked at.
     pub too_thin: u64,
     /// Days of blocks that a judgement needs.
     pub days_needed: i64,
@@ -37,6 +43,14 @@ pub struct ChangeList {
     pub window: Window,
     pub series: WatchedSeries,
     pub changes: Vec<SeriesChange>,
+    /// The slot of the newest block of each series.
+    pub last_slots: HashMap<MeasuredSeries, i64>,
+}
+
+impl ChangeList {
+    fn state(&self, change: &SeriesChange) -> ChangeState {
+        state_of(change, self.last_slots.get(&change.series).copied(), self.as_of)
+    }
 }
 
 /// The list for people, ending in a line break.
@@ -95,19 +109,23 @@ fn headed(list: &ChangeList, view: &ReportView) -> Vec<String> {
 
 fn table<'a>(list: &'a ChangeList, view: &ReportView, length: CellLength) -> ListReport<'a, SeriesChange> {
     let (zone, unicode) = (view.zone, view.terminal.unicode);
-    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
     ListReport::new(&list.changes)
         .column(Column::new("ID"), |change| change.id.clone())
         .column(Column::new("MODEL").free(), |change| change.series.model.to_string())
         .column(Column::new("WHAT").rank(2), move |change| short_what(change, length, unicode))
         .column(Column::new(EFFECT).rank(1), move |change| short_effect(change, length, unicode))
         .column(Column::new(BEGAN).rank(3), move |change| short(change.began.at, zone, length))
-        .column(Column::new("STATE"), move |change| state(change, zone, length))
+        .column(Column::new("STATE"), move |change| state(list.state(change), change, zone, length))
         .column(Column::new("SCOPE").rank(4), |change| change.scope.as_str().to_owned())
         .column(Column::new("BETWEEN").rank(5), move |change| between(&change.began, zone))
-        .column(Column::new("RUNNER").rank(6).silent(&["-"]), move |change| name(&change.series.runner))
-        .column(Column::new("PROFILE").rank(7).silent(&["-"]), move |change| name(&change.series.profile))
-        .column(Column::new("OVER").rank(8).silent(&["-"]), move |change| name(&change.series.connection))
+        .column(Column::new("RUNNER").rank(6).silent(&["-"]), |change| name_or_none(&change.series.runner))
+        .column(Column::new("PROFILE").rank(7).silent(&["-"]), |change| name_or_none(&change.series.profile))
+        .column(Column::new("OVER").rank(8).silent(&["-"]), |change| name_or_none(&change.series.connection))
+}
+
+/// A name of a series in a list; rows may name none.
+fn name_or_none(name: &Option<String>) -> String {
+    name.clone().unwrap_or_else(|| "-".to_owned())
 }
 
 /// What keeps series from being judged; `None` where nothing does.
@@ -121,7 +139,7 @@ pub fn unjudged(series: &WatchedSeries) -> Option<String> {
         ));
     }
     if too_thin > 0 {
-        let needed = "runs in half of the 3-hour blocks are needed";
+        let needed = format!("runs on {days_needed} of the last {HISTORY_DAYS} days are needed");
         why.push(format!("{} series too thin: {needed}", units::grouped(too_thin)));
     }
     let judged = if judged == 0 { "no series".to_owned() } else { units::grouped(judged) };
@@ -204,14 +222,15 @@ fn between(moment: &EstimatedTime, zone: FixedOffset) -> String {
     format!("{} to {}", short(moment.earliest), short(moment.latest))
 }
 
-/// `open`, `until …`, or `over` where the day has no room.
-fn state(change: &SeriesChange, zone: FixedOffset, length: CellLength) -> String {
-    let Some(ended) = &change.ended else { return "open".to_owned() };
+/// The word for a state; for what is over `until …` where the day has room.
+fn state(state: ChangeState, change: &SeriesChange, zone: FixedOffset, length: CellLength) -> String {
+    let ended = change.ended.as_ref().filter(|_| state == ChangeState::Over);
+    let Some(ended) = ended else { return state.as_str().to_owned() };
     let at = ended.at.with_timezone(&zone);
     match length {
         CellLength::Whole => format!("until {}", at.format("%m-%d %H:%M")),
         CellLength::Dates => format!("until {}", at.format("%m-%d")),
-        CellLength::Days | CellLength::Least => "over".to_owned(),
+        CellLength::Days | CellLength::Least => state.as_str().to_owned(),
     }
 }
 
@@ -240,8 +259,15 @@ pub fn document(list: &ChangeList) -> Value {
         "as_of": time(list.as_of),
         "from": list.window.from.map(time),
         "series": list.series,
-        "changes": list.changes.iter().map(change_document).collect::<Vec<_>>(),
+        "changes": list.changes.iter().map(|change| stated(change, list.state(change))).collect::<Vec<_>>(),
     })
+}
+
+/// A change with its state of today, which stores do not keep.
+fn stated(change: &SeriesChange, state: ChangeState) -> Value {
+    let mut fields = change_document(change);
+    fields.insert("state".to_owned(), state.as_str().into());
+    Value::Object(fields)
 }
 
 #[cfg(test)]

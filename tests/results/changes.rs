@@ -67,15 +67,15 @@ async fn filled(backend: Backend) -> World {
     World { backend, store, home: Home::new() }
 }
 
-async fn worlds() -> [World; 2] {
+pub async fn worlds() -> [World; 2] {
     [filled(Backend::sqlite()).await, filled(Backend::mongo().await).await]
 }
 
-fn ask(world: &World, more: &[&str]) -> Output {
+pub fn ask(world: &World, more: &[&str]) -> Output {
     world.ask(&["results", "changes"].iter().chain(more).copied().collect::<Vec<_>>())
 }
 
-fn document(world: &World, more: &[&str]) -> Value {
+pub fn document(world: &World, more: &[&str]) -> Value {
     let output = ask(world, &more.iter().copied().chain(["--json"]).collect::<Vec<_>>());
     serde_json::from_str(&text(&output)).unwrap_or_else(|_| panic!("{}", errors(&output)))
 }

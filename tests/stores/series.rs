@@ -15,7 +15,9 @@ use llmbench::domain::series_change::{
     WatchedFigure,
 };
 use llmbench::storage::Store;
-use llmbench::storage::series_blocks::{DayColumns, DerivedCount, DueBlocks, first_unfinished, series_key};
+use llmbench::storage::series_blocks::{
+    DayColumns, DerivedCount, DueBlocks, StoredSeries, first_unfinished, series_key,
+};
 use llmbench::storage::series_changes::ChangeFilter;
 use mongodb::bson::{Document, doc};
 use rusqlite::{Connection, params};
@@ -80,7 +82,18 @@ async fn blocks_are_kept_by_day_and_say_which_series_changed() {
             [(slot, 12), (slot + 1, 6)]
         );
 
+        let judged: Vec<_> = all
+            .iter()
+            .map(|one| StoredSeries {
+                judged_days: Some(3).filter(|_| one.series == series("a")),
+                ..one.clone()
+            })
+            .collect();
+        store.looked_at(&judged).await.unwrap();
+        let days = |all: Vec<StoredSeries>| all.iter().map(|one| one.judged_days).max();
+        assert_eq!(days(store.measured_series().await.unwrap()), Some(Some(3)));
         store.looked_at(&all).await.unwrap();
+        assert_eq!(days(store.measured_series().await.unwrap()), Some(Some(3)), "what is not told stays");
         // The same once more changes no series; late rows change theirs alone.
         store
             .keep_blocks(&[derived(slot, 13)], &[of("a", block(slot, 0.4)), of("b", block(slot, 0.6))])
@@ -412,7 +425,8 @@ async fn looks_at_five_thousand_series() {
                 .execute(params![key, day, doc])
                 .unwrap();
         }
-        let sql = "INSERT INTO measured_series VALUES (?1, 'groq', ?2, NULL, 'p', NULL, ?3, ?4, ?5, ?3, 1)";
+        let sql =
+            "INSERT INTO measured_series VALUES (?1, 'groq', ?2, NULL, 'p', NULL, ?3, ?4, ?5, ?3, 1, NULL)";
         let names = params![key, series.model.model_id, first, end - 1, days * 8];
         transaction.prepare_cached(sql).unwrap().execute(names).unwrap();
     }

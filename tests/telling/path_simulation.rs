@@ -198,7 +198,13 @@ impl SimulatedFaults {
         let longer = self.fault == Fault::Path && random.uniform() < 0.5;
         let after = facts(if longer { 0.012 + 0.1 * self.effect } else { 0.012 });
         let neighbours = neighbours.collect();
-        ChangeSurroundings { change_id: change.id.clone(), before: facts(0.012), after, neighbours }
+        ChangeSurroundings {
+            change_id: change.id.clone(),
+            before: facts(0.012),
+            after,
+            program: None,
+            neighbours,
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 //! after, and calibrations of the host.
 
 use crate::domain::calibration::CalibrationSummary;
+use crate::domain::canary::CANARY_PROFILE;
 use crate::domain::change_evidence::{
     ChangeEvidence, ChangeSurroundings, MOST_NEIGHBOURS, SeriesNeighbour, StoredFacts,
 };
 use crate::domain::series_block::{SeriesBlock, day_of_slot};
-use crate::domain::series_change::{MeasuredSeries, SeriesChange};
-use crate::measure::change_windows::{ChangeWindows, facts, neighbour};
+use crate::domain::series_change::{ChangedLevel, MeasuredSeries, SeriesChange};
+use crate::measure::canary_answer::{ANSWER_LOGPROBS, ANSWER_TEXT};
+use crate::measure::change_windows::{ChangeWindows, facts, neighbour, program_change};
+use crate::measure::swap::LENGTH_FACT;
 use crate::storage::series_blocks::{StoredSeries, series_key};
 use crate::storage::{Store, StoreError};
 use chrono::TimeDelta;
@@ -77,7 +80,11 @@ impl<'a> EvidenceReader<'a> {
     async fn surroundings(&mut self, change: &SeriesChange) -> Result<ChangeSurroundings, StoreError> {
         let windows = ChangeWindows::of(change, self.to);
         let (from, end) = windows.span();
-        let neighbours = neighbours(self.all, &change.series, from);
+        let mut neighbours = neighbours(self.all, &change.series, from);
+        if of_answers(change) {
+            // Other models answer in other words, and at other lengths.
+            neighbours.retain(|one| one.series.model == change.series.model);
+        }
         // Failures may have no connection of their own.
         let unconnected = MeasuredSeries { connection: None, ..change.series.clone() };
         let own = [series_key(&change.series), series_key(&unconnected)];
@@ -98,9 +105,16 @@ impl<'a> EvidenceReader<'a> {
             change_id: change.id.clone(),
             before: side(windows.before),
             after: side(windows.after),
+            program: program_change(change, &mine, &windows),
             neighbours: neighbours.iter().filter_map(reading).collect(),
         })
     }
+}
+
+/// True for a swap of what one model alone answers.
+fn of_answers(change: &SeriesChange) -> bool {
+    let of_one_model = [LENGTH_FACT, ANSWER_TEXT, ANSWER_LOGPROBS];
+    matches!(&change.level, ChangedLevel::Swap { fact, .. } if of_one_model.contains(&fact.as_str()))
 }
 
 /// The series whose levels say how far a change reaches.
@@ -108,9 +122,10 @@ fn neighbours<'a>(all: &'a [StoredSeries], changed: &MeasuredSeries, from: i64) 
     let same_question =
         |one: &MeasuredSeries| one.profile == changed.profile && one.connection == changed.connection;
     let (mut elsewhere, mut models, mut providers) = (Vec::new(), Vec::new(), Vec::new());
-    for stored in
-        all.iter().filter(|one| one.sampled_blocks > 0 && one.last_slot >= from && one.series != *changed)
-    {
+    let is_canary = |one: &MeasuredSeries| one.profile.as_deref() == Some(CANARY_PROFILE);
+    // Canaries have no samples of figures, and say something of each other alone.
+    let says = |one: &StoredSeries| one.sampled_blocks > 0 || (is_canary(changed) && is_canary(&one.series));
+    for stored in all.iter().filter(|one| says(one) && one.last_slot >= from && one.series != *changed) {
         let one = &stored.series;
         if one.model == changed.model {
             if same_question(one) && one.runner != changed.runner {
@@ -242,6 +257,7 @@ mod tests {
             sampled_blocks: 9,
             changed_from: None,
             revision: 1,
+            judged_days: None,
         }
     }
 

@@ -61,8 +61,8 @@ fn value(values: &[String], mark: u8) -> Option<&str> {
 pub struct SeriesFacts {
     /// The slot of the first place.
     first: i64,
-    /// Answered requests, up to 255: more say nothing more.
-    rows: Vec<u8>,
+    /// Answered requests, up to 65,535.
+    rows: Vec<u16>,
     facts: [FactMarks; WATCHED_FACTS.len()],
 }
 
@@ -81,7 +81,7 @@ impl SeriesFacts {
         if place >= self.rows.len() {
             self.rows.resize(place + 1, 0);
         }
-        self.rows[place] = u8::try_from(rows).unwrap_or(u8::MAX);
+        self.rows[place] = u16::try_from(rows).unwrap_or(u16::MAX);
         for (marks, value) in self.facts.iter_mut().zip(facts) {
             if let Some(value) = value {
                 marks.put(place, value);
@@ -105,7 +105,7 @@ impl SeriesFacts {
             return Vec::new();
         }
         let all = marks.iter().zip(&self.rows).zip(self.first..);
-        let block = |((mark, rows), slot): ((&u8, &u8), i64)| match value(values, *mark) {
+        let block = |((mark, rows), slot): ((&u8, &u16), i64)| match value(values, *mark) {
             Some(value) => FactBlock::leading(slot, value, u32::from(*rows)),
             None => FactBlock { slot, counts: ValueCounts { values: Vec::new(), others: u32::from(*rows) } },
         };
@@ -135,7 +135,7 @@ mod tests {
         {
             known.push(slot, rows, &facts(model), KEPT);
         }
-        let expected = [(700, "a", 6), (701, "a", 255), (705, "b", 4)]
+        let expected = [(700, "a", 6), (701, "a", 300), (705, "b", 4)]
             .map(|(slot, v, n)| FactBlock::leading(slot, v, n));
         assert_eq!((known.first(), models(&known)), (700, expected.to_vec()));
         // A fact that never changed has no blocks, and neither has one that nobody names.

@@ -3,13 +3,17 @@
 
 use super::evidence::EvidenceReader;
 use super::level_cache::{LevelCache, SeriesLevels};
+use crate::domain::canary::CANARY_PROFILE;
 use crate::domain::series_block::{HISTORY_DAYS, SLOTS_OF_DAY, day_of_slot, slot_start};
 use crate::domain::series_change::{SAME_TIME, SeriesChange, WatchedFigure};
+use crate::measure::canary_answer::{ANSWER_LOGPROBS, ANSWER_TEXT};
 use crate::measure::change_cause::{attributed, pages, waits_for_others};
 use crate::measure::joined_change::{with_free_id, with_return};
 use crate::measure::level_shift::{ShiftSettings, find_shifts_since};
 use crate::measure::shift_changes::LookedFigure;
-use crate::measure::swap::{SwapRule, find_swaps};
+use crate::measure::swap::lengths::find_length_swaps;
+use crate::measure::swap::logprobs::find_logprob_swaps;
+use crate::measure::swap::{FoundSwap, LENGTH_FACT, SwapRule, find_swaps};
 use crate::measure::swap_changes::{LookedFact, settled_from};
 use crate::storage::series_blocks::{SeriesDay, StoredSeries, first_unfinished};
 use crate::storage::series_changes::ChangeFilter;
@@ -47,7 +51,8 @@ pub async fn look(
     cache: &mut LevelCache,
 ) -> Result<LookReport, StoreError> {
     let all = store.measured_series().await?;
-    let changed: Vec<StoredSeries> = all.iter().filter(|one| one.changed_from.is_some()).cloned().collect();
+    let mut changed: Vec<StoredSeries> =
+        all.iter().filter(|one| one.changed_from.is_some()).cloned().collect();
     if changed.is_empty() {
         return Ok(LookReport::default());
     }
@@ -55,20 +60,21 @@ pub async fn look(
     let to = first_unfinished(now);
     let (known, others): (Vec<_>, Vec<_>) =
         changed.iter().map(|one| (one.clone(), cache.take(one))).partition(|(_, levels)| levels.is_some());
-    let (mut found, mut working) = (Vec::new(), None::<JoinHandle<LookedSeries>>);
+    let (mut found, mut working, mut days) = (Vec::new(), None::<JoinHandle<LookedSeries>>, HashMap::new());
     for (series, at_once) in [(known, KNOWN_AT_ONCE), (others, SERIES_AT_ONCE)] {
         let mut series = series.into_iter().peekable();
         while series.peek().is_some() {
             // The next ones are read while these are looked at.
             let next = look_at(store, series.by_ref().take(at_once).collect(), &stored, to).await?;
             if let Some(before) = working.replace(next) {
-                found.extend(finished(before, cache).await?);
+                found.extend(finished(before, cache, &mut days).await?);
             }
         }
     }
     if let Some(last) = working {
-        found.extend(finished(last, cache).await?);
+        found.extend(finished(last, cache, &mut days).await?);
     }
+    changed.iter_mut().for_each(|one| one.judged_days = days.get(&one.key).copied().or(one.judged_days));
     let mut report = LookReport { series: changed.len(), ..LookReport::default() };
     let found = beside_stored(found, &stored, now.trunc_subsecs(3));
     let written = explained(store, &all, &stored, found, to).await?;
@@ -99,14 +105,18 @@ impl LookReport {
 struct LookedSeries {
     found: Vec<SeriesChange>,
     levels: Vec<(String, SeriesLevels)>,
+    /// Days with samples that were looked at, by the key of the series.
+    days: Vec<(String, u32)>,
 }
 
 async fn finished(
     working: JoinHandle<LookedSeries>,
     cache: &mut LevelCache,
+    days: &mut HashMap<String, u32>,
 ) -> Result<Vec<SeriesChange>, StoreError> {
     let looked = working.await;
     let looked = looked.map_err(|error| StoreError::Broken(format!("the look for changes: {error}")))?;
+    days.extend(looked.days);
     looked.levels.into_iter().for_each(|(key, levels)| cache.keep(key, levels));
     Ok(looked.found)
 }
@@ -132,15 +142,16 @@ async fn look_at(
     let work = move || {
         let mut by_key: BTreeMap<&str, Vec<&SeriesDay>> = BTreeMap::new();
         days.iter().for_each(|day| by_key.entry(&day.key).or_default().push(day));
-        let (mut found, mut kept) = (Vec::new(), Vec::new());
+        let (mut found, mut kept, mut judged) = (Vec::new(), Vec::new(), Vec::new());
         for (one, levels) in series {
             let first = from(&levels);
             let mut levels = levels.unwrap_or_default();
             levels.add(by_key.remove(one.key.as_str()).unwrap_or_default().into_iter(), first, to);
             found.extend(changed(&one, &levels, &of_these, to));
+            judged.push((one.key.clone(), levels.days(to)));
             kept.push((one.key, levels));
         }
-        LookedSeries { found, levels: kept }
+        LookedSeries { found, levels: kept, days: judged }
     };
     Ok(tokio::task::spawn_blocking(work))
 }
@@ -162,15 +173,27 @@ fn changed(one: &StoredSeries, levels: &SeriesLevels, stored: &[SeriesChange], t
     found
 }
 
-/// The swaps of the facts that blocks hold.
+/// The swaps of what blocks hold of answers: of a canary its text and probabilities, of other series the facts and the
+/// length.
 fn swapped(one: &StoredSeries, levels: &SeriesLevels, mine: &[SeriesChange], to: i64) -> Vec<SeriesChange> {
     let facts = levels.facts();
-    let from = settled_from(one.changed_from.unwrap_or(to), facts.first(), one.first_slot);
-    let merged = facts.blocks().flat_map(|(fact, blocks)| {
-        let looked = LookedFact { key: &one.key, series: &one.series, fact, from };
-        looked.merge(&find_swaps(&blocks, SwapRule::EVERY_ROW), mine)
-    });
-    merged.collect()
+    let changed = one.changed_from.unwrap_or(to);
+    let merged = |fact: &str, changed: i64, swaps: Vec<FoundSwap>| {
+        let from = settled_from(changed, facts.first(), one.first_slot);
+        LookedFact { key: &one.key, series: &one.series, fact, from }.merge(&swaps, mine)
+    };
+    if one.series.profile.as_deref() == Some(CANARY_PROFILE) {
+        let answers = find_swaps(&levels.answer_blocks(), SwapRule::ONCE_A_DAY);
+        let mut found = merged(ANSWER_TEXT, changed, answers);
+        found.extend(merged(ANSWER_LOGPROBS, changed, find_logprob_swaps(levels.answers())));
+        return found;
+    }
+    let every_row = |blocks: Vec<_>| find_swaps(&blocks, SwapRule::EVERY_ROW);
+    let mut found: Vec<SeriesChange> =
+        facts.blocks().flat_map(|(fact, blocks)| merged(fact, changed, every_row(blocks))).collect();
+    let (lengths, news) = levels.lengths(changed);
+    found.extend(merged(LENGTH_FACT, news, find_length_swaps(lengths)));
+    found
 }
 
 /// The found changes with an id each that no other series' change has, and with a note of those that came back.

@@ -1,6 +1,7 @@
 //! `llmbench results changes`: brings blocks of series up to date, looks for changes, and shows them; `ack` notes that
 //! somebody has seen one.
 
+use super::incidents;
 use crate::cli::changes::{ResultsChangesAckArgs, ResultsChangesArgs, ResultsChangesCommand};
 use crate::cli::errors::WindowArgs;
 use crate::commands::changes::level_cache::LevelCache;
@@ -14,6 +15,7 @@ use crate::domain::change_evidence::ChangeSurroundings;
 use crate::domain::series_block::{SLOTS_OF_DAY, day_of_slot};
 use crate::domain::series_change::{Acknowledgement, ChangedLevel, SeriesChange};
 use crate::domain::timestamp;
+use crate::measure::change_state::SILENT_DAYS;
 use crate::measure::change_windows::ChangeWindows;
 use crate::measure::level_shift::LEAST_DAYS;
 use crate::output::changes::explained::{self, ExplainedChange};
@@ -28,7 +30,11 @@ use crate::storage::{Store, StoreError};
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
 /// The default window.
-const MONTH: Duration = Duration::days(30);
+pub(super) const MONTH: Duration = Duration::days(30);
+
+/// What there is to say where no series is measured.
+pub(super) const NOT_WATCHED: &str = "no series fits: only rows of daemons count, and runs by hand do not; `llmbench \
+    daemon` measures what `llmbench models list` shows";
 
 /// Days of a chart before a change, and after it where it is long over.
 const CHART_DAYS: i64 = 28;
@@ -45,12 +51,13 @@ pub async fn run(args: ResultsChangesArgs, context: Context) -> Result<Exit, Com
         Some(ResultsChangesCommand::Ack(ack)) => acknowledge(ack, &context).await,
         None => match &args.explain {
             Some(id) => explain(id, &args, &context).await,
+            None if args.incidents => incidents::list(&args, &context).await,
             None => list(&args, &context).await,
         },
     }
 }
 
-fn failed(error: StoreError) -> CommandError {
+pub(super) fn failed(error: StoreError) -> CommandError {
     read_error("reading changes", error)
 }
 
@@ -79,6 +86,7 @@ async fn list(args: &ResultsChangesArgs, context: &Context) -> Result<Exit, Comm
         window,
         series: watched(&series, &scope, now),
         changes: found,
+        last_slots: series.into_iter().map(|one| (one.series, one.last_slot)).collect(),
     };
     if args.json {
         stdout::document(&changes::document(&list))?;
@@ -103,10 +111,7 @@ fn say_nothing_found(args: &ResultsChangesArgs, list: &ChangeList, is_watched: b
         return;
     }
     if !is_watched {
-        print::note(
-            "no series fits: only rows of daemons count, and runs by hand do not; `llmbench daemon` measures what \
-             `llmbench models list` shows",
-        );
+        print::note(NOT_WATCHED);
         return;
     }
     let when = match (args.open, args.all, &args.since) {
@@ -119,7 +124,7 @@ fn say_nothing_found(args: &ResultsChangesArgs, list: &ChangeList, is_watched: b
 }
 
 /// Derives the blocks that are due, and looks for changes in what became other.
-async fn up_to_date(
+pub(super) async fn up_to_date(
     args: &ResultsChangesArgs,
     context: &Context,
     store: &dyn Store,
@@ -139,17 +144,18 @@ async fn up_to_date(
 }
 
 /// How many of these series are judged, and why the others are not. Series that fell silent are not counted.
-fn watched(series: &[StoredSeries], scope: &HistoryFilter, now: DateTime<Utc>) -> WatchedSeries {
+pub(super) fn watched(series: &[StoredSeries], scope: &HistoryFilter, now: DateTime<Utc>) -> WatchedSeries {
     let end = first_unfinished(now);
     let mut counted = WatchedSeries { days_needed: DAYS_NEEDED, ..WatchedSeries::default() };
     let wanted = |one: &&StoredSeries| {
         one.sampled_blocks > 0 && one.last_slot >= end - SILENT_DAYS * SLOTS_OF_DAY && fits(one, scope)
     };
     for one in series.iter().filter(wanted) {
-        let slots = u64::try_from(one.last_slot + 1 - one.first_slot).unwrap_or(0);
-        let kind = if slots < (DAYS_NEEDED * SLOTS_OF_DAY) as u64 {
+        // A look by an older program noted no days: there are as many as blocks at most.
+        let days = one.judged_days.map_or(one.sampled_blocks, u64::from);
+        let kind = if one.last_slot + 1 - one.first_slot < DAYS_NEEDED * SLOTS_OF_DAY {
             &mut counted.too_young
-        } else if one.sampled_blocks * 2 < slots {
+        } else if days < DAYS_NEEDED as u64 {
             &mut counted.too_thin
         } else {
             &mut counted.judged
@@ -160,7 +166,7 @@ fn watched(series: &[StoredSeries], scope: &HistoryFilter, now: DateTime<Utc>) -
 }
 
 /// True if a series is of the wanted provider and model.
-fn fits(one: &StoredSeries, scope: &HistoryFilter) -> bool {
+pub(super) fn fits(one: &StoredSeries, scope: &HistoryFilter) -> bool {
     let model = &one.series.model;
     scope.provider.as_ref().is_none_or(|name| *name == model.provider)
         && scope.model.as_ref().is_none_or(|id| *id == model.model_id || id == model.served_id())
@@ -168,9 +174,6 @@ fn fits(one: &StoredSeries, scope: &HistoryFilter) -> bool {
 
 /// Days of blocks without which the detector does not judge.
 const DAYS_NEEDED: i64 = LEAST_DAYS as i64;
-
-/// Days without rows after which a series is not waited for.
-const SILENT_DAYS: i64 = 3;
 
 async fn explain(id: &str, args: &ResultsChangesArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
@@ -185,7 +188,8 @@ async fn explain(id: &str, args: &ResultsChangesArgs, context: &Context) -> Resu
         evidence::gather(&*store, &all, std::slice::from_ref(&change), to).await.map_err(failed)?;
     let around = gathered.around.into_iter().next().unwrap_or_default();
     let points = points(&*store, &change, to).await.map_err(failed)?;
-    let one = explained_change(now, change, around, points);
+    let last_slot = all.iter().find(|one| one.series == change.series).map(|one| one.last_slot);
+    let one = explained_change(now, (change, last_slot), around, points);
     match args.json {
         true => stdout::document(&explained::document(&one))?,
         false => stdout::text(&explained::text(&one, &context.view(args.wide)))?,
@@ -195,13 +199,14 @@ async fn explain(id: &str, args: &ResultsChangesArgs, context: &Context) -> Resu
 
 fn explained_change(
     now: DateTime<Utc>,
-    change: SeriesChange,
+    (change, last_slot): (SeriesChange, Option<i64>),
     around: ChangeSurroundings,
     points: Vec<(i64, f64)>,
 ) -> ExplainedChange {
     ExplainedChange {
         as_of: now.trunc_subsecs(3),
         change,
+        last_slot,
         points,
         before: around.before,
         after: around.after,
@@ -279,7 +284,7 @@ mod tests {
     fn young_thin_and_silent_series_are_told_apart() {
         let now = "2026-11-24T15:20:00Z".parse::<DateTime<Utc>>().unwrap();
         let end = first_unfinished(now);
-        let series = |days: i64, sampled: u64, silent: i64| StoredSeries {
+        let series = |days: i64, judged: Option<u32>, silent: i64| StoredSeries {
             key: String::new(),
             series: MeasuredSeries {
                 model: ModelRef::new("groq", "m"),
@@ -289,19 +294,24 @@ mod tests {
             },
             first_slot: end - silent * 8 - days * 8,
             last_slot: end - silent * 8 - 1,
-            sampled_blocks: sampled,
+            sampled_blocks: 30,
             changed_from: None,
             revision: 1,
+            judged_days: judged,
         };
         let all = [
-            series(40, 300, 0),
-            series(16, 128, 0),
-            series(40, 100, 0),
-            series(40, 300, 9),
-            series(40, 0, 0),
+            series(40, Some(17), 0),
+            // Hardly measured for a year, and every day lately.
+            series(400, Some(30), 0),
+            series(16, Some(16), 0),
+            series(40, Some(16), 0),
+            series(40, Some(30), 9),
+            series(40, None, 0),
+            StoredSeries { sampled_blocks: 9, ..series(40, None, 0) },
+            StoredSeries { sampled_blocks: 0, ..series(40, None, 0) },
         ];
         let told = watched(&all, &HistoryFilter::default(), now);
-        assert_eq!((told.judged, told.too_young, told.too_thin), (1, 1, 1));
+        assert_eq!((told.judged, told.too_young, told.too_thin), (3, 1, 2));
         let other = HistoryFilter { provider: Some("x".to_owned()), ..HistoryFilter::default() };
         assert_eq!(watched(&all, &other, now).judged, 0);
     }

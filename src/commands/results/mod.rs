@@ -6,6 +6,7 @@ mod compare;
 mod cost;
 mod export;
 mod export_receipts;
+mod incidents;
 mod pairs;
 mod rank;
 mod ranked_rows;

@@ -1,10 +1,12 @@
 //! The cause of a change and its sentence: what moved beside it, who else saw it, and what nobody stored.
 
-use super::facts::{FactsBeside, MovedFact, beside};
+use super::facts::{self, BESIDE, FactsBeside, MovedFact, beside};
 use super::reach::{Reach, runner_name, same_movement};
 use crate::domain::change_evidence::ChangeSurroundings;
 use crate::domain::series_change::{ChangeCause, ChangeScope, ChangedLevel, SeriesChange};
+use crate::measure::canary_answer::{ANSWER_LOGPROBS, ANSWER_TEXT};
 use crate::measure::joined_change::is_withdrawn;
+use crate::measure::swap::LENGTH_FACT;
 use std::collections::BTreeSet;
 
 /// Facts that a sentence holds besides the first: a change of everything is no list.
@@ -17,7 +19,7 @@ const MOST_NAMES: usize = 3;
 const KNOWN_NEEDED: usize = 3;
 
 /// Facts of a row that are about the answer and not about what gave it.
-const OF_ANSWERS: [&str; 4] = ["finish_reason", "output_tokens", "answer_hash", "answer"];
+const OF_ANSWERS: [&str; 4] = ["finish_reason", LENGTH_FACT, ANSWER_TEXT, ANSWER_LOGPROBS];
 
 pub fn of_figure(
     change: &SeriesChange,
@@ -33,6 +35,10 @@ pub fn of_figure(
         return local(change, reach, &facts);
     }
     let unsure = unsure(reach);
+    // What another runner sees, too, is not of the program that measures at this one.
+    if !reach.runners.moved.is_empty() {
+        facts.moved.sort_by_key(|fact| fact.when != BESIDE);
+    }
     if facts.moved.is_empty() {
         let (cause, words) = silence(reach, &facts);
         return (cause, sentence([reached(change, reach), Some(words), unsure]));
@@ -153,7 +159,7 @@ fn silence(reach: &Reach, facts: &FactsBeside) -> (ChangeCause, String) {
 /// What moved: `round trip time rose from 12 to 48 ms beside it, and output tokens fell from 210 to 180`.
 fn told(facts: &[MovedFact]) -> String {
     let Some((first, rest)) = facts.split_first() else { return String::new() };
-    let mut line = format!("{} beside it", first.words);
+    let mut line = format!("{} {}", first.words, first.when);
     for fact in rest.iter().take(MOST_BESIDE) {
         line.push_str(&format!(", and {}", fact.words));
     }
@@ -166,23 +172,45 @@ fn sentence<const PARTS: usize>(parts: [Option<String>; PARTS]) -> String {
 
 /// Of what the provider says of itself: the fact is the cause; the sentence says who else sees it, and whether speed
 /// moved.
-pub fn of_swap(change: &SeriesChange, changes: &[SeriesChange], reach: &Reach) -> (ChangeCause, String) {
+pub fn of_swap(
+    change: &SeriesChange,
+    changes: &[SeriesChange],
+    reach: &Reach,
+    around: Option<&ChangeSurroundings>,
+) -> (ChangeCause, String) {
     let ChangedLevel::Swap { fact, before, after } = &change.level else {
         return (ChangeCause::Unknown, String::new());
     };
-    let named = fact.replace('_', " ");
-    let said = format!("{named} was {before} and became {after}");
+    let said = swap_words(fact, before, after);
     let witnesses = reach.is_local().then(|| witnesses(change, reach));
     let speed = changes.iter().find(|other| moved_beside(change, other)).map_or_else(
         || "no change of its speed is known beside it".to_owned(),
         |_| "its speed changed beside it".to_owned(),
     );
+    let program =
+        around.and_then(|around| around.program.as_ref()).filter(|_| reach.runners.moved.is_empty());
+    // Counts and answers depend on what is asked and how it is read; other facts are the provider's own words.
+    let is_read = OF_ANSWERS.contains(&fact.as_str()) || fact == "input_tokens";
     let cause = match () {
+        () if program.is_some() && is_read => ChangeCause::Client,
         () if reach.is_local() => ChangeCause::Path,
         () if OF_ANSWERS.contains(&fact.as_str()) => ChangeCause::AnswersChanged,
         () => ChangeCause::ModelSwapped,
     };
-    (cause, sentence([Some(said), witnesses, reached(change, reach), Some(speed)]))
+    let program = program.map(facts::program).map(|one| format!("{} {}", one.words, one.when));
+    (cause, sentence([Some(said), program, witnesses, reached(change, reach), Some(speed)]))
+}
+
+/// What a swap was from and to, in words.
+fn swap_words(fact: &str, before: &str, after: &str) -> String {
+    match fact {
+        LENGTH_FACT => format!("answers at temperature 0 had {before} and have {after}"),
+        ANSWER_TEXT => format!("the canary's answer was \"{before}\" and became \"{after}\""),
+        ANSWER_LOGPROBS => format!(
+            "the token probabilities of the canary's answer had the logarithms {before} and have {after}"
+        ),
+        _ => format!("{} was {before} and became {after}", fact.replace('_', " ")),
+    }
 }
 
 /// True if a figure of the same model changed at about the time of a swap.

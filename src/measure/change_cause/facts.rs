@@ -1,7 +1,7 @@
 //! What moved beside a figure: stored facts of the changed series before and after, each with the words that tell it.
 //! The thresholds ask whether a movement could carry a part of the change, not whether it is significant.
 
-use crate::domain::change_evidence::{ChangeSurroundings, StoredFacts};
+use crate::domain::change_evidence::{ChangeSurroundings, ProgramChange, StoredFacts};
 use crate::domain::series_change::{ChangeCause, ChangedLevel, SeriesChange, WatchedFigure};
 
 /// Share of the change in seconds that a fact must carry to be its cause.
@@ -28,7 +28,12 @@ pub struct MovedFact {
     pub cause: ChangeCause,
     /// For example `round trip time rose from 12 to 48 ms`.
     pub words: String,
+    /// When it did, in words.
+    pub when: &'static str,
 }
+
+/// When a fact moved of which only both sides are known.
+pub const BESIDE: &str = "beside it";
 
 /// All that moved, in the order in which causes are looked for, and the names of facts that nobody stored.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +49,7 @@ pub fn beside(change: &SeriesChange, around: &ChangeSurroundings) -> FactsBeside
     let (before, after) = (&around.before, &around.after);
     let mut facts = FactsBeside::default();
     let sums = Sums::of(change, before, after);
+    facts.moved.extend(around.program.as_ref().map(program));
     host(&mut facts, before, after, &sums);
     round_trips(&mut facts, before, after, &sums);
     served(&mut facts, before, after);
@@ -96,7 +102,23 @@ impl FactsBeside {
     }
 
     fn push(&mut self, cause: ChangeCause, words: String) {
-        self.moved.push(MovedFact { cause, words });
+        self.moved.push(MovedFact { cause, words, when: BESIDE });
+    }
+}
+
+/// Another program measures otherwise, whatever a provider does.
+pub fn program(changed: &ProgramChange) -> MovedFact {
+    let ProgramChange { before, after, same_block } = changed;
+    let parts =
+        |program: &str| program.split_once('/').map(|(name, version)| (name.to_owned(), version.to_owned()));
+    let (was, is) = match (parts(before), parts(after)) {
+        (Some((name, was)), Some((other, is))) if name == other => (was, is),
+        _ => (before.clone(), after.clone()),
+    };
+    MovedFact {
+        cause: ChangeCause::Client,
+        words: format!("the measuring program changed from {was} to {is}"),
+        when: if *same_block { "in the same block" } else { "while it began" },
     }
 }
 

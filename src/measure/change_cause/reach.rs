@@ -7,6 +7,7 @@ use crate::domain::series_change::{
     ChangeScope, ChangedLevel, MeasuredSeries, SAME_TIME, SeriesChange, WatchedFigure,
 };
 use crate::measure::joined_change::is_withdrawn;
+use crate::measure::swap::LENGTH_FACT;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Blocks of a neighbour on either side below which it says nothing.
@@ -104,21 +105,26 @@ impl Reach {
             .map(|other| &other.series)
             .filter(|series| is_counted(series))
             .collect();
+        let others = neighbours.iter().filter(|one| !alarmed.contains(&one.series));
+        let heard = others.map(|one| (&one.series, pooled.moved(change, &one.series, moved(change, one))));
+        Self::by_votes(&change.series, heard.chain(alarmed.iter().map(|series| (*series, Some(true)))))
+    }
+
+    /// What other series say of one: that they moved with it, that they stayed, or nothing.
+    pub fn by_votes<'a>(
+        changed: &MeasuredSeries,
+        said: impl Iterator<Item = (&'a MeasuredSeries, Option<bool>)>,
+    ) -> Self {
         let mut votes: [BTreeMap<String, Votes>; 3] = Default::default();
-        let mut vote = |series: &MeasuredSeries, moved: Option<bool>| {
-            let Some((place, name)) = relation(&change.series, series) else { return };
+        for (series, moved) in said {
+            let Some((place, name)) = relation(changed, series) else { continue };
             let entry = votes[place as usize].entry(name).or_default();
             match moved {
                 Some(true) => entry.moved += 1,
                 Some(false) => entry.stayed += 1,
                 None => {}
             }
-        };
-        for neighbour in neighbours.iter().filter(|one| !alarmed.contains(&one.series)) {
-            let alone = moved(change, neighbour);
-            vote(&neighbour.series, pooled.moved(change, &neighbour.series, alone));
         }
-        alarmed.iter().for_each(|series| vote(series, Some(true)));
         let [runners, models, providers] = votes.map(Witnesses::counted);
         Self { runners, models, providers }
     }
@@ -219,17 +225,32 @@ fn moved(change: &SeriesChange, neighbour: &SeriesNeighbour) -> Option<bool> {
             let effect = (after / before).ln();
             let shift = (other_after / other_before).ln() * effect.signum();
             let error = error_of(*noise, *blocks_before, *blocks_after);
-            let odds = odds(effect.abs(), shift, error);
-            // Neither is a number.
-            (odds >= ODDS_TO_MOVE).then_some(true).or((odds <= ODDS_TO_STAY).then_some(false))
+            decided(effect.abs(), shift, error)
         }
-        (ChangedLevel::Swap { before, after, .. }, NeighbourReading::Fact { after: seen, .. }) => {
+        (ChangedLevel::Swap { fact, before, after }, NeighbourReading::Fact { before: was, after: seen }) => {
             let seen = seen.as_deref()?;
-            // A third value is neither.
-            if seen == after { Some(true) } else { (seen == before).then_some(false) }
+            if fact == LENGTH_FACT {
+                return nearer([before, after, seen]);
+            }
+            // One that had the new value before did not move, and a third value is neither.
+            if seen == after {
+                return (was.as_deref() != Some(after)).then_some(true);
+            }
+            (seen == before).then_some(false)
         }
         _ => None,
     }
+}
+
+/// Whether the third length is near to the second one or to the first; `None` in the middle between them.
+fn nearer(lengths: [&str; 3]) -> Option<bool> {
+    let number = |length: &str| length.split(' ').next()?.parse::<f64>().ok();
+    let [before, after, seen] = lengths.map(number);
+    let way = (seen? - before?) / (after? - before?);
+    if way >= 0.75 {
+        return Some(true);
+    }
+    (way <= 0.25).then_some(false)
 }
 
 /// The standard error of the shift of a neighbour, a logarithm.
@@ -242,4 +263,11 @@ pub fn error_of(noise: f64, blocks_before: u32, blocks_after: u32) -> f64 {
 /// positive in the direction of the change; `error` is the standard error of the shift.
 pub fn odds(effect: f64, shift: f64, error: f64) -> f64 {
     effect * (2.0 * shift - effect) / (2.0 * error * error)
+}
+
+/// Weighs "it moved by the effect" against "it did not move".
+pub fn decided(effect: f64, shift: f64, error: f64) -> Option<bool> {
+    let odds = odds(effect, shift, error);
+    // Neither is a number.
+    (odds >= ODDS_TO_MOVE).then_some(true).or((odds <= ODDS_TO_STAY).then_some(false))
 }

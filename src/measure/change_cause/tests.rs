@@ -16,7 +16,7 @@ fn at(hours: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000, 0).unwrap() + TimeDelta::hours(hours)
 }
 
-fn series(runner: &str, model: &str) -> MeasuredSeries {
+pub(super) fn series(runner: &str, model: &str) -> MeasuredSeries {
     MeasuredSeries {
         model: model.parse().unwrap(),
         runner: Some(runner.to_owned()),
@@ -35,12 +35,12 @@ pub fn slower(id: &str, runner: &str, model: &str, hours: i64) -> SeriesChange {
     changed(id, runner, model, hours, level)
 }
 
-fn swapped(id: &str, runner: &str, model: &str, fact: &str) -> SeriesChange {
+pub(super) fn swapped(id: &str, runner: &str, model: &str, fact: &str) -> SeriesChange {
     let (before, after) = ("fp_1".to_owned(), "fp_2".to_owned());
     changed(id, runner, model, 0, ChangedLevel::Swap { fact: fact.to_owned(), before, after })
 }
 
-fn changed(id: &str, runner: &str, model: &str, hours: i64, level: ChangedLevel) -> SeriesChange {
+pub(super) fn changed(id: &str, runner: &str, model: &str, hours: i64, level: ChangedLevel) -> SeriesChange {
     SeriesChange {
         id: id.to_owned(),
         series: series(runner, model),
@@ -74,6 +74,7 @@ pub fn usual() -> StoredFacts {
         endpoint: Some("groq/direct".to_owned()),
         calibration_error_seconds: Some(0.0003),
         calibration_fit: Some(true),
+        measured_by: Some("llmbench/0.1.0".to_owned()),
     }
 }
 
@@ -91,7 +92,7 @@ pub fn neighbour(runner: &str, model: &str, factor: f64) -> SeriesNeighbour {
 
 pub fn around(id: &str, after: StoredFacts, neighbours: &[SeriesNeighbour]) -> ChangeSurroundings {
     let neighbours = neighbours.to_vec();
-    ChangeSurroundings { change_id: id.to_owned(), before: usual(), after, neighbours }
+    ChangeSurroundings { change_id: id.to_owned(), before: usual(), after, program: None, neighbours }
 }
 
 pub fn judged(
@@ -347,6 +348,13 @@ fn a_swap_says_what_became_what_and_whether_speed_moved() {
     assert_eq!(seen("fp_1").0, ChangeScope::Path);
     assert_eq!(seen("fp_2").0, ChangeScope::Model);
     assert_eq!(seen("fp_3").0, ChangeScope::Model, "a third value is neither");
+    // Another model that had the new value all the time did not move.
+    let model = SeriesNeighbour {
+        series: series("a", "groq:o"),
+        reading: NeighbourReading::Fact { before: Some("fp_2".to_owned()), after: Some("fp_2".to_owned()) },
+    };
+    let all = super::tests::judged(&changes[..1], vec![around("1", usual(), &[model])]);
+    assert_eq!(all[0].0, ChangeScope::Model);
 }
 
 #[test]

@@ -65,6 +65,13 @@ pub fn counted(blocks: &[LevelBlock]) -> Vec<LevelBlock> {
     counted
 }
 
+/// Days from a slot on with blocks that count: a baseline is made of them, and [`LEAST_DAYS`] are needed.
+pub fn days_with_blocks(blocks: &[LevelBlock], from: i64) -> usize {
+    let counted = counted(blocks);
+    let first = counted.partition_point(|block| block.slot < from);
+    counted[first..].chunk_by(|one, other| day(one.slot) == day(other.slot)).count()
+}
+
 fn middle(samples: &mut [u32]) -> u32 {
     let half = samples.len() / 2;
     if samples.is_empty() { 0 } else { *samples.select_nth_unstable(half).1 }

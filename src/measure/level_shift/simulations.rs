@@ -2,6 +2,7 @@
 //! many, with two standard errors for how few they are.
 
 use super::{ShiftSettings, find_shifts, level_blocks};
+use crate::measure::level_shift::IncidentSettings;
 use crate::measure::synthetic_series::{PER_DAY, SyntheticSample, Weather, series};
 use crate::measure::trials::{WARM_DAYS, false_alarms, false_incidents, incident_trials, step_trials};
 
@@ -72,9 +73,11 @@ fn a_series_that_is_measured_more_rarely_is_no_change_and_keeps_its_changes() {
 fn short_incidents_are_no_changes_and_are_found_where_asked() {
     let weather = Weather { noise: 0.15, ..ROUGH };
     let trials = incident_trials(&weather, 2.0, 6, 60, 43);
-    assert!(trials.told <= 0.02 && trials.found >= 0.9, "{trials:?}");
-    let chance = false_incidents(&weather, 60, 47);
+    assert!(trials.told <= 0.02 && trials.found >= 0.9 && trials.listed >= 0.6, "{trials:?}");
+    let chance = false_incidents(&weather, &IncidentSettings::default(), 60, 47);
     assert!(chance <= 8, "{chance} incidents in 60 months are chance");
+    let chance = false_incidents(&weather, &IncidentSettings::ALONE, 150, 59);
+    assert!(chance <= 2, "{chance} listed incidents in 150 months are chance");
 }
 
 #[test]

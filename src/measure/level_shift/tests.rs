@@ -227,6 +227,20 @@ fn six_hours_are_an_incident_and_no_change() {
     assert_eq!((found[0].began.slot, found[0].ended.slot), (slot, slot + 2));
     assert!(found[0].effect.low > 1.6 && found[0].effect.high < 2.4, "{found:?}");
     assert!((found[0].ln_seen - found[0].ln_usual - 2.0_f64.ln()).abs() < 0.15);
+    assert!(found[0].is_over && found[0].errors > 5.5, "{found:?}");
+    // Where only the last weeks are asked for, they say the same.
+    let recent = level_deviations(&measured, &[], slot - 40);
+    assert!(recent.len() < measured.len() / 2);
+    assert_eq!(incidents_in(&recent, &IncidentSettings::default()), found);
+    let (mean, error) = mean_deviation(&recent, slot..slot + 2).unwrap();
+    assert!((mean - 2.0_f64.ln()).abs() < 0.15 && error < 0.1, "{mean} {error}");
+    assert_eq!(mean_deviation(&recent, slot + 90_000..slot + 90_002), None);
+    // While it lasts, or has hardly ended, nobody can say that it is over.
+    for after in [0, 1] {
+        let until = measured.iter().position(|block| block.slot >= slot + 2 + after).unwrap();
+        let found = find_incidents(&measured[..until], &[], &IncidentSettings::default());
+        assert!(!found[0].is_over, "{found:?}");
+    }
 }
 
 #[test]

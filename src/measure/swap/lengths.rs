@@ -24,11 +24,11 @@ const TO_DEVIATION: f64 = 1.4826;
 pub struct LengthBlock {
     /// Number of the block since 1970.
     pub slot: i64,
-    /// Median of visible or generated tokens.
+    /// Median of the tokens of whole answers at temperature 0.
     pub median: f64,
 }
 
-/// The steps of the length of answers, from blocks in order of time, oldest first.
+/// The steps of the length of answers, from the blocks of whole days in order of time, oldest first.
 pub fn find_length_swaps(blocks: &[LengthBlock]) -> Vec<FoundSwap> {
     let days = days(blocks);
     let mut found: Vec<(FoundSwap, f64, f64)> = Vec::new();

@@ -23,8 +23,8 @@ const SMALLEST: f64 = 0.02;
 pub struct CanaryAnswer {
     /// Number of the block since 1970 in which it came.
     pub slot: i64,
-    /// The hash of its text.
-    pub hash: String,
+    /// Its text, or what stands for it.
+    pub answer: String,
     /// The natural logarithm of each token's probability, in order.
     pub logprobs: Vec<f64>,
 }
@@ -51,7 +51,7 @@ pub fn find_logprob_swaps(answers: &[CanaryAnswer]) -> Vec<FoundSwap> {
 fn step(answers: &[CanaryAnswer], days: usize, least: usize) -> Option<(usize, FoundSwap)> {
     let last = answers.last()?;
     let is_same =
-        |answer: &&CanaryAnswer| answer.hash == last.hash && answer.logprobs.len() == last.logprobs.len();
+        |answer: &&CanaryAnswer| answer.answer == last.answer && answer.logprobs.len() == last.logprobs.len();
     if last.logprobs.is_empty() {
         return None;
     }

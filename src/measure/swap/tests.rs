@@ -322,7 +322,7 @@ fn answers(seed: u64, tremble: f64, shift: impl Fn(i64) -> f64) -> Vec<CanaryAns
                 usual + shift(day) + tremble * tail * (random.random::<f64>() - 0.5)
             };
             let logprobs = (0..12).map(&mut token).collect();
-            CanaryAnswer { slot: day * BLOCKS_A_DAY, hash: "a".to_owned(), logprobs }
+            CanaryAnswer { slot: day * BLOCKS_A_DAY, answer: "a".to_owned(), logprobs }
         })
         .collect()
 }

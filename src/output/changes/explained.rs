@@ -1,13 +1,14 @@
 //! Formats one change of a series: its chart with the levels before and after, and all that is stored beside it.
 
-use super::{cause, effect, local, percent, what};
-use crate::domain::change_document::change_document;
+use super::{cause, effect, local, percent, stated, what};
 use crate::domain::change_evidence::{NeighbourReading, StoredFacts};
-use crate::domain::series_block::{slot_of, slot_start};
+use crate::domain::series_block::{slot_end, slot_of, slot_start};
 use crate::domain::series_change::{
-    ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, SeriesChange, WatchedFigure,
+    ChangeScope, ChangedLevel, EstimatedTime, MeasuredSeries, REVERTS_WITHIN_DAYS, SeriesChange,
+    WatchedFigure,
 };
 use crate::domain::timestamp::time;
+use crate::measure::change_state::{ChangeState, state_of};
 use crate::measure::metrics::Unit;
 use crate::output::level_chart::{DrawnLevel, LevelChart};
 use crate::output::list_report::{Column, ListReport};
@@ -24,11 +25,19 @@ pub const SCHEMA: &str = "llmbench.results.change/1";
 pub struct ExplainedChange {
     pub as_of: DateTime<Utc>,
     pub change: SeriesChange,
+    /// The slot of the newest block of its series.
+    pub last_slot: Option<i64>,
     /// Slots and medians of the figure; empty for a swap.
     pub points: Vec<(i64, f64)>,
     pub before: StoredFacts,
     pub after: StoredFacts,
     pub neighbours: Vec<(MeasuredSeries, NeighbourReading)>,
+}
+
+impl ExplainedChange {
+    fn state(&self) -> ChangeState {
+        state_of(&self.change, self.last_slot, self.as_of)
+    }
 }
 
 /// One change for people: what, when, how much, why; its chart; and the facts beside it.
@@ -46,13 +55,8 @@ pub fn text(one: &ExplainedChange, view: &ReportView) -> String {
         local(change.began.latest, zone),
         local(change.noticed_at, zone)
     ));
-    if let Some(ended) = &change.ended {
-        say(format!(
-            "went back {}, between {} and {}",
-            local(ended.at, zone),
-            local(ended.earliest, zone),
-            local(ended.latest, zone)
-        ));
+    if let Some(state) = lasting(one, view) {
+        say(state);
     }
     say(format!("scope: {}", scope(change.scope)));
     say(format!("cause: {}", cause(change)));
@@ -70,6 +74,27 @@ pub fn text(one: &ExplainedChange, view: &ReportView) -> String {
     lines.extend(facts(one, view));
     lines.extend(neighbours(one, view));
     lines.join("\n") + "\n"
+}
+
+/// Whether it went back, or what else is known of that; `None` of a change that is open, or withdrawn.
+fn lasting(one: &ExplainedChange, view: &ReportView) -> Option<String> {
+    let zone = view.zone;
+    match (one.state(), &one.change.ended, one.last_slot) {
+        (ChangeState::Over, Some(ended), _) => Some(format!(
+            "went back {}, between {} and {}",
+            local(ended.at, zone),
+            local(ended.earliest, zone),
+            local(ended.latest, zone)
+        )),
+        (ChangeState::Stayed, ..) => {
+            Some(format!("stayed for {REVERTS_WITHIN_DAYS} days: the new level is the usual one"))
+        }
+        (ChangeState::Silent, _, Some(last)) => Some(format!(
+            "no rows of this series came after {}: nobody knows whether it lasts",
+            local(slot_end(last), zone)
+        )),
+        _ => None,
+    }
 }
 
 fn heading(change: &SeriesChange) -> String {
@@ -172,6 +197,7 @@ fn fact_lines(unicode: bool, before: &StoredFacts, after: &StoredFacts) -> Vec<F
         line("lag behind the kernel", seconds(before.kernel_lag_seconds), seconds(after.kernel_lag_seconds)),
         line("lag of the loop", seconds(before.loop_lag_seconds), seconds(after.loop_lag_seconds)),
         line("calibration of the host", fit(before.calibration_fit), fit(after.calibration_fit)),
+        line("measuring program", word(&before.measured_by), word(&after.measured_by)),
         line("failures", share(before.failure_share), share(after.failure_share)),
         line("output tokens", count(before.output_tokens), count(after.output_tokens)),
         line("prompt tokens", count(before.input_tokens), count(after.input_tokens)),
@@ -234,7 +260,7 @@ pub fn document(one: &ExplainedChange) -> Value {
     json!({
         "schema": SCHEMA,
         "as_of": time(one.as_of),
-        "change": change_document(&one.change),
+        "change": stated(&one.change, one.state()),
         "blocks": points,
         "beside": {"before": facts_document(&one.before), "after": facts_document(&one.after)},
         "neighbours": one.neighbours.iter().map(neighbour_document).collect::<Vec<_>>(),
@@ -257,6 +283,7 @@ fn facts_document(facts: &StoredFacts) -> Value {
         "endpoint": facts.endpoint,
         "calibration_error_seconds": facts.calibration_error_seconds,
         "calibration_may_publish": facts.calibration_fit,
+        "measured_by": facts.measured_by,
     })
 }
 

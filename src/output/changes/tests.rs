@@ -75,6 +75,7 @@ fn changes() -> ChangeList {
             over,
             change("1122334455", "groq:evil\u{1b}[2Jname", swap),
         ],
+        last_slots: HashMap::new(),
     }
 }
 
@@ -105,6 +106,7 @@ fn explained_change() -> ExplainedChange {
     ExplainedChange {
         as_of: slot_start(BEGAN + 60),
         change: changes().changes[0].clone(),
+        last_slot: Some(BEGAN + 59),
         points: (BEGAN - 200..BEGAN + 60).map(|slot| (slot, level(slot) * wave(slot))).collect(),
         before: facts.clone(),
         after: StoredFacts { blocks: 40, ..facts },
@@ -147,6 +149,31 @@ fn a_change_that_went_back_is_between_two_times_with_their_offset() {
     assert!(shown.contains("over cold connections"), "{shown}");
 }
 
+/// What nobody can confirm is not told as open.
+#[test]
+fn a_change_of_a_silent_series_and_one_that_stayed_are_told() {
+    let mut all = changes();
+    all.changes.truncate(1);
+    let state = |all: &ChangeList| document(all)["changes"][0]["state"].clone();
+    assert_eq!(state(&all), "open");
+    all.last_slots.insert(all.changes[0].series.clone(), BEGAN + 20);
+    assert_eq!(state(&all), "silent");
+    let shown = list(&all, &view(140, false, false));
+    assert!(shown.contains(" silent "), "{shown}");
+    let one = ExplainedChange { last_slot: Some(BEGAN + 20), ..explained_change() };
+    let shown = explained::text(&one, &view(200, false, false));
+    assert!(
+        shown.contains("no rows of this series came after Wed 2026-11-25 17:00 +02:00: nobody"),
+        "{shown}"
+    );
+    all.last_slots.clear();
+    all.as_of = slot_start(BEGAN + 40 * 8);
+    assert_eq!(state(&all), "stayed");
+    let one = ExplainedChange { as_of: all.as_of, last_slot: None, ..explained_change() };
+    let shown = explained::text(&one, &view(200, false, false));
+    assert!(shown.contains("stayed for 28 days: the new level is the usual one"), "{shown}");
+}
+
 #[test]
 fn what_rounds_to_nothing_has_no_sign() {
     let shown = [0.999, 1.001, 1.0, 0.93, 1.07].map(percent);
@@ -170,7 +197,7 @@ fn what_keeps_series_from_being_judged_is_said() {
     let said = unjudged(&changes().series).unwrap();
     assert_eq!(
         said,
-        "40 judged; 3 series too young: 17 days of runs are needed; 1 series too thin: runs in half of the 3-hour blocks are needed"
+        "40 judged; 3 series too young: 17 days of runs are needed; 1 series too thin: runs on 17 of the last 120 days are needed"
     );
     assert_eq!(unjudged(&WatchedSeries { judged: 4, ..WatchedSeries::default() }), None);
 }

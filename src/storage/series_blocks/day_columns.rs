@@ -162,6 +162,8 @@ pub struct DayColumns {
     #[serde(skip_serializing_if = "Option::is_none")]
     input_tokens: Option<DayColumn<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    answer_tokens: Option<DayColumn<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     finish_reason: Option<DayColumn<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_model: Option<DayColumn<String>>,
@@ -177,6 +179,10 @@ pub struct DayColumns {
     measured_by: Option<DayColumn<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration_id: Option<DayColumn<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary_answer: Option<DayColumn<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary_logprobs: Option<DayColumn<String>>,
 }
 
 /// A block's place in its day.
@@ -207,6 +213,7 @@ impl DayColumns {
             loop_lag_seconds: numbers(|numbers| numbers.loop_lag_seconds),
             output_tokens: numbers(|numbers| numbers.output_tokens),
             input_tokens: numbers(|numbers| numbers.input_tokens),
+            answer_tokens: numbers(|numbers| numbers.answer_tokens),
             finish_reason: facts(|facts| &facts.finish_reason),
             response_model: facts(|facts| &facts.response_model),
             system_fingerprint: facts(|facts| &facts.system_fingerprint),
@@ -215,6 +222,8 @@ impl DayColumns {
             observed_provider: facts(|facts| &facts.observed_provider),
             measured_by: facts(|facts| &facts.measured_by),
             calibration_id: facts(|facts| &facts.calibration_id),
+            canary_answer: facts(|facts| &facts.canary_answer),
+            canary_logprobs: facts(|facts| &facts.canary_logprobs),
         }
     }
 
@@ -260,6 +269,23 @@ impl DayColumns {
         Some(Cow::Borrowed(texts.as_ref()?.at(place)?))
     }
 
+    /// Slot and length of whole answers at temperature 0, in order of time.
+    pub fn lengths(&self, day: i64) -> impl Iterator<Item = (i64, f64)> {
+        let places = (0..PLACES).filter(|place| self.has(*place));
+        places.filter_map(move |place| Some((slot(day, place), cell(&self.answer_tokens, place)?)))
+    }
+
+    /// Slot, text and probabilities of canaries' answers, in order of time. Of a day without probabilities there are none.
+    pub fn answers(&self, day: i64) -> impl Iterator<Item = (i64, &str, Vec<f64>)> {
+        let places = (0..PLACES).filter(|place| self.has(*place));
+        places.filter_map(move |place| {
+            let text = self.canary_answer.as_ref()?.at(place)?;
+            let logprobs = self.canary_logprobs.as_ref().and_then(|column| column.at(place));
+            let numbers = logprobs.map(|line| line.split(' ').filter_map(|word| word.parse().ok()).collect());
+            Some((slot(day, place), text.as_str(), numbers.unwrap_or_default()))
+        })
+    }
+
     /// The number of blocks with a sample of any figure.
     pub fn sampled(&self) -> i64 {
         let any =
@@ -298,6 +324,7 @@ impl DayColumns {
                 loop_lag_seconds: cell(&self.loop_lag_seconds, place),
                 output_tokens: cell(&self.output_tokens, place),
                 input_tokens: cell(&self.input_tokens, place),
+                answer_tokens: cell(&self.answer_tokens, place),
             },
             facts: BlockFacts {
                 finish_reason: cell(&self.finish_reason, place),
@@ -308,6 +335,8 @@ impl DayColumns {
                 observed_provider: cell(&self.observed_provider, place),
                 measured_by: cell(&self.measured_by, place),
                 calibration_id: cell(&self.calibration_id, place),
+                canary_answer: cell(&self.canary_answer, place),
+                canary_logprobs: cell(&self.canary_logprobs, place),
             },
         }
     }

@@ -2,6 +2,7 @@
 //! Derived from rows when a slot has ended, and derived again where rows arrived later, because the number of rows of each
 //! slot is kept beside. A store without blocks is filled in the same way, a day at a time.
 
+mod block_row;
 mod day_columns;
 pub(super) mod mongo;
 mod mongo_days;
@@ -47,6 +48,8 @@ pub struct StoredSeries {
     pub changed_from: Option<i64>,
     /// Grows whenever blocks of the series are kept.
     pub revision: i64,
+    /// Days with samples in the time that the last look looked at; `None` before the first one.
+    pub judged_days: Option<u32>,
 }
 
 /// The blocks of a series and a day.
@@ -98,7 +101,8 @@ pub trait SeriesBlockStore: Send + Sync {
     /// The days of these series, by key and day.
     async fn series_days(&self, keys: &[String], from: i64, to: i64) -> Result<Vec<SeriesDay>, StoreError>;
 
-    /// Notes that changes were looked for in series as they were read; one that has changed meanwhile stays changed.
+    /// Notes that changes were looked for in series as they were read, and their `judged_days`; one that has changed meanwhile
+    /// stays changed.
     async fn looked_at(&self, series: &[StoredSeries]) -> Result<(), StoreError>;
 }
 

@@ -54,7 +54,11 @@ impl SeriesBlockStore for MongoStore {
         let (shared, series) = (Arc::clone(&self.shared), series.to_vec());
         let note = |one: &StoredSeries| {
             let seen = doc! { "_id": &one.key, "revision": one.revision };
-            Some(doc! { "q": seen, "u": { "$unset": { "changed_from": "" } } })
+            let mut update = doc! { "$unset": { "changed_from": "" } };
+            if let Some(days) = one.judged_days {
+                update.insert("$set", doc! { "judged_days": i64::from(days) });
+            }
+            Some(doc! { "q": seen, "u": update })
         };
         let keep = async move { bulk_update::in_batches(&shared, &shared.names.series, &series, note).await };
         self.caller.patiently(keep).await
@@ -151,6 +155,7 @@ fn stored_series(row: &Document) -> Option<StoredSeries> {
         sampled_blocks: whole(row, "sampled_blocks").and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
         changed_from: whole(row, "changed_from"),
         revision: whole(row, "revision").unwrap_or(0),
+        judged_days: whole(row, "judged_days").and_then(|days| u32::try_from(days).ok()),
     })
 }
 

@@ -1,58 +1,21 @@
 //! Makes blocks of the rows of one slot. Pure, but for the reading of pages.
 
+use super::block_row::{BlockRow, FACTS, FIELDS};
+use crate::domain::Window;
+use crate::domain::canary::CANARY_ROLE;
 use crate::domain::median::median;
 use crate::domain::series_block::{
     BlockFacts, BlockFigure, BlockNumbers, BlockOfSeries, SeriesBlock, slot_end, slot_start,
 };
 use crate::domain::series_change::MeasuredSeries;
-use crate::domain::{ModelRef, Window};
 use crate::storage::history::row_pages::{RowPage, RowQuery, RowSource};
 use crate::storage::history::{HistoryFilter, RunSeries};
 use crate::storage::outcomes::document::our_kinds;
 use crate::storage::{Store, StoreError};
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
-
-/// The fields that a store sends of a row.
-const FIELDS: &[&str] = &[
-    // A page has the time of a row where the row has it.
-    "run_ts",
-    "ts",
-    "provider",
-    "model_name",
-    "runner",
-    "benchmark_profile_id",
-    "connection",
-    "sample_role",
-    "error_kind",
-    "suspect",
-    "decode_suspect",
-    "ttft_suspect",
-    "clock_suspect",
-    "time_to_first_token",
-    "tokens_per_second",
-    "generated_tokens_per_second",
-    "network_rtt_seconds",
-    "kernel_lag_max_seconds",
-    "loop_lag_seconds",
-    "output_tokens",
-    "input_tokens",
-    "finish_reason",
-    "response_model",
-    "system_fingerprint",
-    "quantization",
-    "route_endpoint_tag",
-    "observed_provider",
-    "measured_by",
-    "calibration_id",
-];
 
 /// Roles of the requests of daemons. What people ask by hand is asked at other times and under other load.
-const ROLES: [&str; 2] = ["published", "shadow"];
+const ROLES: [&str; 3] = ["published", "shadow", CANARY_ROLE];
 
 /// Blocks of a slot, and the number of rows that it had.
 #[derive(Debug, Default)]
@@ -111,200 +74,6 @@ impl SlotTallies {
     }
 }
 
-/// The fields of a row that blocks are made of.
-#[derive(Debug, Default)]
-struct BlockRow<'a> {
-    provider: Option<Cow<'a, str>>,
-    model: Option<Cow<'a, str>>,
-    runner: Option<Cow<'a, str>>,
-    profile: Option<Cow<'a, str>>,
-    connection: Option<Cow<'a, str>>,
-    role: Option<Cow<'a, str>>,
-    error_kind: Option<Cow<'a, str>>,
-    suspect: bool,
-    ttft_suspect: bool,
-    decode_suspect: bool,
-    clock_suspect: bool,
-    ttft: Option<f64>,
-    published_rate: Option<f64>,
-    generated_rate: Option<f64>,
-    numbers: BlockNumbers,
-    facts: [Option<Cow<'a, str>>; FACTS],
-}
-
-/// Facts of a row, in the order of [`BlockFacts`].
-const FACTS: usize = 8;
-
-impl BlockRow<'_> {
-    /// The series of the row; `None` if it names no provider and model.
-    fn series(&self) -> Option<MeasuredSeries> {
-        let word = |word: &Option<Cow<'_, str>>| {
-            word.as_deref().filter(|word| !word.trim().is_empty()).map(str::to_owned)
-        };
-        let model = ModelRef::new(word(&self.provider)?, word(&self.model)?);
-        // Only requests that are pinned to a router's endpoint have its tag, and each endpoint is measured apart.
-        let tag = self.facts[4].as_deref().filter(|_| model.is_routed() && model.endpoint_tag().is_none());
-        let model = match tag {
-            Some(tag) => model.pinned(tag),
-            None => model,
-        };
-        Some(MeasuredSeries {
-            model,
-            runner: word(&self.runner),
-            profile: word(&self.profile),
-            connection: word(&self.connection),
-        })
-    }
-
-    /// The time to first token, unless the client may have moved it.
-    fn sound_ttft(&self) -> Option<f64> {
-        let doubtful = self.ttft_suspect || (self.suspect && !self.decode_suspect);
-        self.ttft.filter(|value| !doubtful && is_level(*value))
-    }
-
-    /// Generated tokens over the whole request. Rows of profiles that publish no rate have it under its other name.
-    fn sound_rate(&self) -> Option<f64> {
-        let rate = self.published_rate.or(self.generated_rate);
-        rate.filter(|value| !self.suspect && is_level(*value))
-    }
-}
-
-/// True for a value that has a logarithm.
-fn is_level(value: f64) -> bool {
-    value.is_finite() && value > 0.0
-}
-
-struct BlockRowVisitor;
-
-impl<'de: 'a, 'a> Deserialize<'de> for BlockRow<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(BlockRowVisitor)
-    }
-}
-
-impl<'de> Visitor<'de> for BlockRowVisitor {
-    type Value = BlockRow<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let mut row = BlockRow::default();
-        while let Some(RowKey(name)) = fields.next_key()? {
-            match name.as_ref() {
-                "provider" => row.provider = words(&mut fields)?,
-                "model_name" => row.model = words(&mut fields)?,
-                "runner" => row.runner = words(&mut fields)?,
-                "benchmark_profile_id" => row.profile = words(&mut fields)?,
-                "connection" => row.connection = words(&mut fields)?,
-                "sample_role" => row.role = words(&mut fields)?,
-                "error_kind" => row.error_kind = words(&mut fields)?,
-                "suspect" => row.suspect = flag(&mut fields)?,
-                "ttft_suspect" => row.ttft_suspect = flag(&mut fields)?,
-                "decode_suspect" => row.decode_suspect = flag(&mut fields)?,
-                "clock_suspect" => row.clock_suspect = flag(&mut fields)?,
-                "time_to_first_token" => row.ttft = number(&mut fields)?,
-                "tokens_per_second" => row.published_rate = number(&mut fields)?,
-                "generated_tokens_per_second" => row.generated_rate = number(&mut fields)?,
-                "network_rtt_seconds" => row.numbers.network_rtt_seconds = number(&mut fields)?,
-                "kernel_lag_max_seconds" => row.numbers.kernel_lag_max_seconds = number(&mut fields)?,
-                "loop_lag_seconds" => row.numbers.loop_lag_seconds = number(&mut fields)?,
-                "output_tokens" => row.numbers.output_tokens = number(&mut fields)?,
-                "input_tokens" => row.numbers.input_tokens = number(&mut fields)?,
-                "finish_reason" => row.facts[0] = words(&mut fields)?,
-                "response_model" => row.facts[1] = words(&mut fields)?,
-                "system_fingerprint" => row.facts[2] = words(&mut fields)?,
-                "quantization" => row.facts[3] = words(&mut fields)?,
-                "route_endpoint_tag" => row.facts[4] = words(&mut fields)?,
-                "observed_provider" => row.facts[5] = words(&mut fields)?,
-                "measured_by" => row.facts[6] = words(&mut fields)?,
-                "calibration_id" => row.facts[7] = words(&mut fields)?,
-                _ => drop(fields.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(row)
-    }
-}
-
-/// A field's name, borrowed where it has no escapes.
-struct RowKey<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for RowKey<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        WordsSeed.deserialize(from).map(|name| RowKey(name.unwrap_or_default()))
-    }
-}
-
-/// A text, borrowed where it has no escapes; other types are none.
-struct WordsSeed;
-
-impl<'de> DeserializeSeed<'de> for WordsSeed {
-    type Value = Option<Cow<'de, str>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for WordsSeed {
-    type Value = Option<Cow<'de, str>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-}
-
-fn words<'de, A: MapAccess<'de>>(fields: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
-    fields.next_value_seed(WordsSeed)
-}
-
-fn flag<'de, A: MapAccess<'de>>(fields: &mut A) -> Result<bool, A::Error> {
-    Ok(fields.next_value::<Value>()? == Value::Bool(true))
-}
-
-fn number<'de, A: MapAccess<'de>>(fields: &mut A) -> Result<Option<f64>, A::Error> {
-    Ok(fields.next_value::<Value>()?.as_f64())
-}
-
 /// What the rows of a block say.
 #[derive(Debug, Default)]
 struct BlockTally {
@@ -314,6 +83,11 @@ struct BlockTally {
     rates: Vec<f64>,
     numbers: [Vec<f64>; 5],
     facts: [HashMap<String, u32>; FACTS],
+    /// Answers at temperature 0, and the lengths of those that ended by themselves.
+    deterministic: usize,
+    lengths: Vec<f64>,
+    /// Canaries' answers with the probabilities of their tokens.
+    answers: Vec<(String, Option<String>)>,
 }
 
 impl BlockTally {
@@ -324,14 +98,24 @@ impl BlockTally {
         if failed {
             return;
         }
+        // Of a canary its answer counts alone: one sample a day is no figure.
+        if row.is_canary() {
+            self.answers.extend(row.answer().map(|answer| (answer, row.logprobs().map(str::to_owned))));
+            return;
+        }
         self.ttft.extend(row.sound_ttft());
         self.rates.extend(row.sound_rate());
+        if row.is_deterministic() {
+            self.deterministic += 1;
+            self.lengths.extend(row.whole_length());
+        }
         let BlockNumbers {
             network_rtt_seconds,
             kernel_lag_max_seconds,
             loop_lag_seconds,
             output_tokens,
             input_tokens,
+            answer_tokens: _,
         } = row.numbers;
         let values =
             [network_rtt_seconds, kernel_lag_max_seconds, loop_lag_seconds, output_tokens, input_tokens];
@@ -349,6 +133,8 @@ impl BlockTally {
     }
 
     fn block(self, slot: i64) -> SeriesBlock {
+        let answer_tokens = whole_length(self.lengths, self.deterministic);
+        let (canary_answer, canary_logprobs) = canary(self.answers);
         let [rtt, kernel, lag, output, input] = self.numbers.map(|mut values| median(&mut values));
         let [finish, model, fingerprint, quantization, tag, observed, program, calibration] =
             self.facts.map(dominant);
@@ -364,6 +150,7 @@ impl BlockTally {
                 loop_lag_seconds: lag,
                 output_tokens: output,
                 input_tokens: input,
+                answer_tokens,
             },
             facts: BlockFacts {
                 finish_reason: finish,
@@ -374,9 +161,27 @@ impl BlockTally {
                 observed_provider: observed,
                 measured_by: program,
                 calibration_id: calibration,
+                canary_answer,
+                canary_logprobs,
             },
         }
     }
+}
+
+/// The median length of whole answers. Where most answers were cut, the whole ones are the short ones alone, and how many
+/// there are would move the median: then it is not known.
+fn whole_length(mut lengths: Vec<f64>, deterministic: usize) -> Option<f64> {
+    if lengths.len() * 2 < deterministic { None } else { median(&mut lengths) }
+}
+
+/// The answer of most rows, with probabilities that belong to it.
+fn canary(answers: Vec<(String, Option<String>)>) -> (Option<String>, Option<String>) {
+    let mut counts: HashMap<String, u32> = HashMap::new();
+    answers.iter().for_each(|(answer, _)| *counts.entry(answer.clone()).or_default() += 1);
+    let answer = dominant(counts);
+    let of_it = answers.into_iter().filter(|(one, _)| Some(one) == answer.as_ref());
+    let logprobs = of_it.filter_map(|(_, logprobs)| logprobs).min();
+    (answer, logprobs)
 }
 
 fn figure(mut values: Vec<f64>) -> Option<BlockFigure> {
@@ -393,9 +198,10 @@ fn dominant(words: HashMap<String, u32>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::canary::CANARY_PROFILE;
     use crate::domain::pair::COUNTERPART;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn row(change: impl FnOnce(&mut Value)) -> String {
         let mut row = json!({
@@ -492,6 +298,67 @@ mod tests {
             false,
         )]);
         assert_eq!(found.blocks[0].block.tokens_per_second.unwrap().median, 30.0);
+    }
+
+    #[test]
+    fn lengths_are_those_of_whole_answers_at_temperature_0() {
+        let whole = |tokens: u32| {
+            row(|row| {
+                row["temperature"] = json!(0.0);
+                (row["output_tokens"], row["max_output_tokens_attempted"]) = (json!(tokens), json!(512));
+            })
+        };
+        let changed = |change: fn(&mut Value)| {
+            let mut row: Value = serde_json::from_str(&whole(500)).unwrap();
+            change(&mut row);
+            row.to_string()
+        };
+        let cut = || changed(|row| row["finish_reason"] = json!("MAX_TOKENS"));
+        let length = |rows: &[String]| {
+            let rows: Vec<_> = rows.iter().map(|row| (row.clone(), false)).collect();
+            derived(&rows).blocks[0].block.numbers.answer_tokens
+        };
+        assert_eq!(length(&[whole(200), whole(204), whole(220), cut()]), Some(204.0));
+        assert_eq!(length(&[whole(200), cut(), cut()]), None, "most were cut");
+        for (change, why) in [
+            ((|row| row["temperature"] = json!(0.1)) as fn(&mut Value), "another temperature"),
+            (|row| row["temperature"] = Value::Null, "no temperature"),
+            (|row| row["adaptations"] = json!(["omit_temperature"]), "the model takes none"),
+            (|row| row["output_tokens"] = json!(512), "the whole budget"),
+            (|row| row["max_output_tokens_attempted"] = Value::Null, "no budget to hold it against"),
+            (|row| row["finish_reason"] = Value::Null, "nobody says why it ended"),
+        ] {
+            assert_eq!(length(&[changed(change)]), None, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_canary_has_its_answer_and_no_figure() {
+        let canary = |text: &str, logprobs: Value| {
+            let row = row(|row| {
+                (row["sample_role"], row["benchmark_profile_id"]) = (json!("canary"), json!(CANARY_PROFILE));
+                (row["answer_text"], row["answer_sha256"]) = (json!(text), json!("0123456789abcdef"));
+                row["answer_logprobs"] = logprobs;
+            });
+            (row, false)
+        };
+        let found = derived(&[
+            canary("bear, bat", json!([-0.5, -1.234_567_8])),
+            canary("bear, bat", json!([-0.5, -9.0])),
+            canary("bee", json!([-7.0])),
+        ]);
+        let block = &found.blocks[0].block;
+        assert_eq!((block.attempts, block.ttft, block.tokens_per_second), (3, None, None));
+        assert_eq!(block.facts.canary_answer.as_deref(), Some("bear, bat"));
+        assert_eq!(block.facts.canary_logprobs.as_deref(), Some("-0.5 -1.235"));
+        assert_eq!(block.facts.finish_reason, None);
+        let facts = |text: &str, logprobs: Value| {
+            let facts = derived(&[canary(text, logprobs)]).blocks.remove(0).block.facts;
+            (facts.canary_answer.unwrap(), facts.canary_logprobs)
+        };
+        let long = facts(&"ö".repeat(300), json!("no list"));
+        assert!(long.0.ends_with("… #0123456789ab") && long.0.chars().count() < 130 && long.1.is_none());
+        assert_eq!(facts("", json!([-1, "x"])), ("#0123456789ab".to_owned(), None));
     }
 
     proptest! {

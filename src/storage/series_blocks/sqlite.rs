@@ -41,6 +41,9 @@ pub const TABLES: &str = "
     ) STRICT;
 ";
 
+/// What a look notes of a series, a later migration.
+pub const JUDGED_DAYS: &str = "ALTER TABLE measured_series ADD COLUMN judged_days INTEGER;";
+
 #[async_trait]
 impl SeriesBlockStore for SqliteStore {
     async fn oldest_slot(&self) -> Result<Option<i64>, StoreError> {
@@ -175,7 +178,7 @@ fn mark(connection: &Transaction<'_>, write: &DayWrite<'_>) -> rusqlite::Result<
 
 fn measured_series(connection: &Connection) -> rusqlite::Result<Vec<StoredSeries>> {
     let sql = "SELECT series, provider, model_id, runner, profile, connection, first_slot, last_slot, sampled_blocks,
-        changed_from, revision FROM measured_series ORDER BY series";
+        changed_from, revision, judged_days FROM measured_series ORDER BY series";
     let read = |row: &Row<'_>| {
         Ok(StoredSeries {
             key: row.get(0)?,
@@ -190,6 +193,7 @@ fn measured_series(connection: &Connection) -> rusqlite::Result<Vec<StoredSeries
             sampled_blocks: u64::try_from(row.get::<_, i64>(8)?).unwrap_or(0),
             changed_from: row.get(9)?,
             revision: row.get(10)?,
+            judged_days: row.get(11)?,
         })
     };
     let mut statement = connection.prepare_cached(sql)?;
@@ -220,9 +224,10 @@ fn series_days(
 
 fn looked_at(connection: &mut Connection, series: &[StoredSeries]) -> Result<(), SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let sql = "UPDATE measured_series SET changed_from = NULL WHERE series = ?1 AND revision = ?2";
+    let sql = "UPDATE measured_series SET changed_from = NULL, judged_days = coalesce(?3, judged_days)
+        WHERE series = ?1 AND revision = ?2";
     for one in series {
-        transaction.prepare_cached(sql)?.execute(params![one.key, one.revision])?;
+        transaction.prepare_cached(sql)?.execute(params![one.key, one.revision, one.judged_days])?;
     }
     Ok(transaction.commit()?)
 }

@@ -137,6 +137,7 @@ const STEPS: &[&str] = &[
     series_blocks::sqlite::TABLES,
     series_changes::sqlite::TABLE,
     series_changes::sqlite::NEWEST_FIRST,
+    series_blocks::sqlite::JUDGED_DAYS,
 ];
 
 /// The objects that [`migrate`] creates, for people.

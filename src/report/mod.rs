@@ -1,0 +1,3 @@
+//! The published page: its pictures, the feed of changes, badges, and the description of the data files.
+
+pub mod charts;

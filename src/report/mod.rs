@@ -1,3 +1,5 @@
 //! The published page: its pictures, the feed of changes, badges, and the description of the data files.
 
 pub mod charts;
+#[cfg(test)]
+mod markup_check;

@@ -63,8 +63,7 @@ fn read(tag: &str, open: &[usize]) -> ReadElement {
 /// The text behind entities.
 fn resolved(text: &str) -> String {
     assert!(!text.contains('<'), "{text:?}");
-    let is_allowed =
-        |ch: char| matches!(ch, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..);
+    let is_allowed = |ch: char| matches!(ch, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..);
     assert!(text.chars().all(is_allowed), "{text:?}");
     let mut out = String::new();
     let mut parts = text.split('&');

@@ -147,14 +147,6 @@ fn effect(change: &SeriesChange, unicode: bool) -> String {
     }
 }
 
-/// What changed and by how much, whole: `TTFT +18 % [13, 24]`, or a fact with both values.
-pub fn moved(change: &SeriesChange) -> String {
-    match &change.level {
-        ChangedLevel::Figure { .. } => format!("{} {}", what(change), effect(change, true)),
-        ChangedLevel::Swap { fact, before, after } => format!("{fact} was {before} and became {after}"),
-    }
-}
-
 /// Columns of a swapped value in a list, and in a narrow one; the line below has both values whole.
 const SWAPPED: usize = 14;
 const LEAST_SWAPPED: usize = 6;
@@ -232,8 +224,7 @@ fn detail(change: &SeriesChange) -> String {
     cause(change) + &seen.unwrap_or_default()
 }
 
-/// The cause in a sentence.
-pub fn cause(change: &SeriesChange) -> String {
+fn cause(change: &SeriesChange) -> String {
     if change.cause_line.is_empty() {
         "nothing is known of the cause".to_owned()
     } else {

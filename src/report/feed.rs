@@ -5,7 +5,7 @@ use super::xml::xml_text;
 use crate::domain::ModelRef;
 use crate::domain::series_change::SeriesChange;
 use crate::domain::timestamp::time;
-use crate::output::changes::{cause, moved};
+use crate::output::change_letter::level_words;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ impl FeedEntry {
         );
         Self {
             key: format!("change {}", change.id),
-            title: format!("{}: {}", series.model, moved(change)),
+            title: format!("{}: {}", series.model, level_words(&change.level)),
             summary,
             published: change.noticed_at,
             updated: change
@@ -150,6 +150,13 @@ fn identifier(key: &str) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let [a, b, c, d, e] = [&bytes[..4], &bytes[4..6], &bytes[6..8], &bytes[8..10], &bytes[10..]].map(hex);
     format!("urn:uuid:{a}-{b}-{c}-{d}-{e}")
+}
+
+fn cause(change: &SeriesChange) -> &str {
+    match change.cause_line.as_str() {
+        "" => "nothing is known of it",
+        line => line.trim_end_matches('.'),
+    }
 }
 
 fn day_and_hour(at: DateTime<Utc>) -> String {

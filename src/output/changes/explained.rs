@@ -1,6 +1,6 @@
 //! Formats one change of a series: its chart with the levels before and after, and all that is stored beside it.
 
-use super::{cause, effect, local, moved, percent, what};
+use super::{cause, effect, local, percent, what};
 use crate::domain::change_document::change_document;
 use crate::domain::change_evidence::{NeighbourReading, StoredFacts};
 use crate::domain::series_block::{slot_of, slot_start};
@@ -94,7 +94,7 @@ fn said(change: &SeriesChange, unicode: bool) -> String {
                 effect(change, unicode)
             )
         }
-        ChangedLevel::Swap { .. } => moved(change),
+        ChangedLevel::Swap { fact, before, after } => format!("{fact} was {before} and became {after}"),
     }
 }
 

@@ -15,3 +15,8 @@ for (const name of readdirSync(from).filter((name) => name.endsWith(".br"))) {
   const { status, stderr } = spawnSync("tar", ["-x", "-C", to], { input: bytes });
   if (status !== 0) throw new Error(String(stderr));
 }
+// The archive's own names folders of another machine.
+writeFileSync(
+  join(to, "fonts.conf"),
+  '<?xml version="1.0"?><fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>',
+);

@@ -45,7 +45,7 @@ pub fn problems(pages: &[PathBuf]) -> Vec<String> {
     let mut node = node::node();
     node.arg(folder.join("check.mjs")).arg(wanted.to_string());
     if let Some(companions) = &chromium.companions {
-        node.env("LD_LIBRARY_PATH", companions.join("lib")).env("FONTCONFIG_PATH", companions.join("fonts"));
+        node.env("LD_LIBRARY_PATH", companions.join("lib")).env("FONTCONFIG_PATH", companions);
     }
     let output = node.output().expect(HINT);
     let said = String::from_utf8_lossy(&output.stderr);

@@ -1,0 +1,65 @@
+//! What a report is made of: series of medians of 3 hours, changes, calibrations, failures. Whoever reads the store fills
+//! it. Small, because thousands of series are held at once.
+
+use crate::domain::ModelRef;
+use crate::domain::calibration::CalibrationSummary;
+use crate::domain::series_block::{BlockFacts, BlockFigure, SeriesBlock};
+use crate::domain::series_change::{MeasuredSeries, SeriesChange, WatchedFigure};
+use crate::measure::ranking::circumstances::WantedCircumstances;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+/// Everything that stands on pages, as stores give it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportFacts {
+    /// The start of the first day.
+    pub from: DateTime<Utc>,
+    /// The end of the newest block of 3 hours: a report is about the rows, not about the moment at which it is written.
+    pub as_of: DateTime<Utc>,
+    /// The circumstances under which models are compared; what is open is chosen.
+    pub wanted: WantedCircumstances,
+    pub series: Vec<SeriesHistory>,
+    pub changes: Vec<SeriesChange>,
+    pub calibrations: Vec<CalibrationSummary>,
+    /// Failures by model, without its pinned endpoint, and kind.
+    pub failures: BTreeMap<ModelRef, BTreeMap<String, u64>>,
+}
+
+/// The blocks of a series in order of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesHistory {
+    pub series: MeasuredSeries,
+    pub blocks: Vec<HistoryBlock>,
+    /// What the newest block says of the model.
+    pub newest: BlockFacts,
+}
+
+/// The figures of a block.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct HistoryBlock {
+    pub slot: i64,
+    pub ttft: Option<BlockFigure>,
+    pub tokens_per_second: Option<BlockFigure>,
+    pub attempts: u32,
+    pub failures: u32,
+}
+
+impl HistoryBlock {
+    /// The same block without its facts.
+    pub fn of(block: &SeriesBlock) -> Self {
+        Self {
+            slot: block.slot,
+            ttft: block.ttft,
+            tokens_per_second: block.tokens_per_second,
+            attempts: block.attempts,
+            failures: block.failures,
+        }
+    }
+
+    pub fn figure(&self, figure: WatchedFigure) -> Option<BlockFigure> {
+        match figure {
+            WatchedFigure::Ttft => self.ttft,
+            WatchedFigure::TokensPerSecond => self.tokens_per_second,
+        }
+    }
+}

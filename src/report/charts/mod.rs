@@ -7,7 +7,7 @@ mod range_bars;
 mod speed_scatter;
 mod time_series;
 
-pub use distribution::DistributionChart;
+pub use distribution::{DistributionBin, DistributionChart};
 pub use heat_map::{HeatCell, HeatMap};
 pub use range_bars::{RangeBars, RangeRow};
 pub use speed_scatter::{ScatterPoint, SpeedScatter};
@@ -24,13 +24,6 @@ pub struct ChartHead {
     pub description: String,
     /// Unit of all its values.
     pub unit: Unit,
-}
-
-/// A range of values: an interval, or what lies between two percentiles.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ChartSpan {
-    pub low: f64,
-    pub high: f64,
 }
 
 /// The style of all charts, for the `<style>` of a page, once.

@@ -1,7 +1,8 @@
 //! Bars of ranges: one row for each model, with what lies between the 10th and the 90th percentile, the interval of the
 //! median, and the median.
 
-use super::{ChartHead, ChartSpan};
+use super::ChartHead;
+use crate::domain::interval::Interval;
 use maud::{Markup, html};
 
 /// One row a model, in the order in which they are given.
@@ -21,9 +22,9 @@ pub struct RangeRow {
     pub tier: Option<u32>,
     pub median: Option<f64>,
     /// The 95 % interval of the median: the thick bar.
-    pub interval: Option<ChartSpan>,
+    pub interval: Option<Interval>,
     /// The 10th and the 90th percentile: the thin bar.
-    pub spread: Option<ChartSpan>,
+    pub spread: Option<Interval>,
     pub samples: u64,
 }
 

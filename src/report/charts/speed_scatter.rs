@@ -1,6 +1,6 @@
 //! TTFT against tokens per second, both logarithmic: one point for each model, with its intervals as a cross.
 
-use super::ChartSpan;
+use crate::domain::interval::Interval;
 use maud::{Markup, html};
 
 /// Its axes have their own units, so it has no [`super::ChartHead`].
@@ -19,10 +19,10 @@ pub struct ScatterPoint {
     pub link: Option<String>,
     /// Median in seconds.
     pub ttft: f64,
-    pub ttft_interval: Option<ChartSpan>,
+    pub ttft_interval: Option<Interval>,
     /// Median in tokens per second.
     pub rate: f64,
-    pub rate_interval: Option<ChartSpan>,
+    pub rate_interval: Option<Interval>,
 }
 
 impl SpeedScatter {

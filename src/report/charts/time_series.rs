@@ -1,7 +1,8 @@
 //! A figure over time: medians of 3 hours or of days with their intervals, levels before and after a change, marks of
 //! changes, and ticks for failures. Where nothing was measured, the line has a gap.
 
-use super::{ChartHead, ChartSpan};
+use super::ChartHead;
+use crate::domain::interval::Interval;
 use crate::domain::series_change::EstimatedTime;
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
@@ -26,7 +27,7 @@ pub struct SeriesPoint {
     /// `None`: no sample succeeded.
     pub median: Option<f64>,
     /// The 95 % interval of the median.
-    pub interval: Option<ChartSpan>,
+    pub interval: Option<Interval>,
     /// Failed requests: more than none gives a tick at the foot of the picture.
     pub failures: u64,
 }

@@ -5,6 +5,7 @@ pub mod facts;
 pub mod model_detail;
 pub mod paths;
 mod standing_table;
+pub use standing_table::metric;
 #[cfg(test)]
 pub mod tests;
 pub mod weighted;

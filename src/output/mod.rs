@@ -47,6 +47,7 @@ pub mod run_counts;
 pub mod run_details;
 pub mod run_report;
 pub mod runs;
+pub mod scale;
 #[cfg(test)]
 mod schema_check;
 pub mod side_by_side;

@@ -4,7 +4,12 @@
 mod distribution;
 mod heat_map;
 mod range_bars;
+mod sheet;
 mod speed_scatter;
+mod style;
+#[cfg(test)]
+mod tests;
+mod time_axis;
 mod time_series;
 
 pub use distribution::{DistributionBin, DistributionChart};
@@ -28,5 +33,5 @@ pub struct ChartHead {
 
 /// The style of all charts, for the `<style>` of a page, once.
 pub fn chart_style() -> &'static str {
-    ""
+    style::STYLE
 }

@@ -105,7 +105,13 @@ async fn series(
         }
         found.extend(some.iter().filter_map(|one| {
             let (blocks, newest) = read.remove(&one.key)?;
-            (!blocks.is_empty()).then(|| SeriesHistory { series: one.series.clone(), blocks, newest })
+            (!blocks.is_empty()).then(|| SeriesHistory {
+                series: one.series.clone(),
+                first_slot: one.first_slot,
+                last_slot: one.last_slot,
+                blocks,
+                newest,
+            })
         }));
     }
     Ok(found)

@@ -5,7 +5,6 @@ use super::facts::{ReportFactsError, ReportQuery};
 use super::write_site;
 use crate::measure::ranking::circumstances::WantedCircumstances;
 use crate::report::contents::ReportContents;
-use crate::report::contents::facts::ReportFacts;
 use crate::report::site::{SiteAddress, SiteSummary};
 use crate::settings::report::ReportSettings;
 use crate::storage::{Store, StoreError};
@@ -16,7 +15,7 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 /// Greatest delay of the first one: blocks are brought up to date first.
-const FIRST: f64 = 40.0;
+const FIRST: f64 = 20.0;
 
 /// Longest pause after a failure.
 const AGAIN: Duration = Duration::from_secs(300);
@@ -49,24 +48,25 @@ impl SiteWatch {
     }
 
     /// Writes the site, unless the rows are those of the last time.
-    async fn turn(&self, store: &dyn Store, written: &mut Option<ReportFacts>) -> Result<(), String> {
+    async fn turn(&self, store: &dyn Store, written: &mut Option<u64>) -> Result<(), String> {
         let ReportSettings { site, since, url, .. } = &self.settings;
         let address = SiteAddress::parse(url.as_deref()).map_err(|why| format!("report.url: {why}"))?;
         let now = store.server_time().await.map_err(|error| error.to_string())?;
         let query = ReportQuery { since: since.clone(), wanted: WantedCircumstances::default() };
         let facts = query.read(store, now).await.map_err(|error: ReportFactsError| error.to_string())?;
-        if written.as_ref() == Some(&facts) && site.join("index.html").exists() {
+        let mark = facts.mark();
+        if *written == Some(mark) && site.join("index.html").exists() {
             return Ok(());
         }
-        let (path, made) = (site.clone(), facts.clone());
+        let path = site.clone();
         let making = spawn_blocking(move || {
-            let contents = ReportContents::of(&made);
-            write_site(&path, false, &made, &contents, &address)
+            let contents = ReportContents::of(&facts);
+            write_site(&path, false, &facts, &contents, &address)
         });
         let SiteSummary { files, bytes } =
             making.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         debug!(files, bytes, "the site was written");
-        *written = Some(facts);
+        *written = Some(mark);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::series_change::{MeasuredSeries, SeriesChange, WatchedFigure};
 use crate::measure::ranking::circumstances::WantedCircumstances;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Everything that stands on pages, as stores give it.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,9 @@ pub struct ReportFacts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesHistory {
     pub series: MeasuredSeries,
+    /// The slots of its first and last block, also outside the report's time.
+    pub first_slot: i64,
+    pub last_slot: i64,
     pub blocks: Vec<HistoryBlock>,
     /// What the newest block says of the model.
     pub newest: BlockFacts,
@@ -44,7 +48,29 @@ pub struct HistoryBlock {
     pub failures: u32,
 }
 
+impl ReportFacts {
+    /// A number that is another one for other facts, so that who wrote a report of them need not keep them.
+    pub fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let Self { from, as_of, wanted, series, changes, calibrations, failures } = self;
+        format!("{from} {as_of} {wanted:?} {changes:?} {calibrations:?} {failures:?}").hash(&mut hasher);
+        for one in series {
+            (&one.series, one.first_slot, one.last_slot, format!("{:?}", one.newest)).hash(&mut hasher);
+            one.blocks.iter().for_each(|block| block.mark(&mut hasher));
+        }
+        hasher.finish()
+    }
+}
+
 impl HistoryBlock {
+    fn mark(&self, hasher: &mut DefaultHasher) {
+        (self.slot, self.attempts, self.failures).hash(hasher);
+        for figure in WatchedFigure::ALL {
+            self.figure(figure).map(|known| (known.median.to_bits(), known.samples)).hash(hasher);
+        }
+    }
+
+
     /// The same block without its facts.
     pub fn of(block: &SeriesBlock) -> Self {
         Self {

@@ -47,10 +47,10 @@ pub fn title(figure: WatchedFigure) -> &'static str {
     }
 }
 
-/// A place: `3`, or `4–7` where the order of these is open.
+/// A place: `3`, or `4–7 (order open)`.
 pub fn place(figure: &ReportedFigure) -> Markup {
     match (figure.place_from, figure.place_to) {
-        (Some(from), Some(to)) if from < to => html! { (from) "–" (to) " (tied)" },
+        (Some(from), Some(to)) if from < to => html! { (from) "–" (to) " (order open)" },
         (Some(from), _) => html! { (from) },
         _ => nothing(),
     }

@@ -11,8 +11,8 @@ pub fn table(models: &[&ReportedModel], links: PageLinks) -> Markup {
     let table = html! {
         table id="models" {
             caption {
-                "Models by time to first token, fastest first. " b { "Tied" }
-                " models could not be told apart: which of them is faster is open. A line parts those that could."
+                "Models by time to first token, fastest first. Where several models share places, their " b { "order is open" }
+                ": the measurements do not tell which of them is faster. A line parts models that they do tell apart."
             }
             thead {
                 tr {

@@ -278,7 +278,7 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Everything below a folder that is no folder, relative to it, sorted.
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let (mut found, mut waiting) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(inside) = waiting.pop() {
         for entry in fs::read_dir(folder.join(&inside))? {

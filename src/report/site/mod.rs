@@ -2,10 +2,12 @@
 
 mod folder;
 mod manifest;
+mod plugs;
 #[cfg(test)]
 mod tests;
 
 pub use folder::{SiteError, SiteFolder, SiteSummary};
+pub use plugs::SiteAddress;
 
 use super::contents::facts::ReportFacts;
 use super::contents::model_detail::ModelDetail;
@@ -24,10 +26,13 @@ pub fn write(
     facts: &ReportFacts,
     contents: &ReportContents,
     texts: &MethodTexts,
+    address: &SiteAddress,
 ) -> Result<(), SiteError> {
     folder.add("index.html", index::page(contents, texts, PageLinks::Site { depth: 0 }).as_bytes())?;
     folder.add("methodology.html", methodology::page(texts).as_bytes())?;
     folder.add("data/index.json", &json(contents))?;
+    folder.add("feed.atom", plugs::feed(facts, contents, address).as_bytes())?;
+    folder.add("api/openapi.json", &json(&plugs::description(address)))?;
     for name in contents.providers() {
         let (detail, path) = (contents.provider(name), slug(name));
         folder.add(&format!("providers/{path}.html"), provider::page(&detail).as_bytes())?;
@@ -43,6 +48,9 @@ pub fn write(
         let page = model::page(&detail, &contents.circumstances);
         folder.add(&format!("models/{path}.html"), page.as_bytes())?;
         folder.add(&format!("data/models/{path}.json"), &json(&detail))?;
+        for (name, badge) in plugs::badges(standing) {
+            folder.add(&format!("badges/{path}/{name}.svg"), badge.as_bytes())?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod action;
 mod aimock;
 mod boundaries;
+mod browser;
 mod calibrate;
 mod catalog;
 mod completions;

@@ -110,7 +110,7 @@ impl<'a> TierBand<'a> {
     fn rows(&self, unit: Unit, plot: &Plot, scale: &AxisScale) -> Markup {
         let title = self.tier().map(|tier| match self.rows.len() {
             1 => format!("tier {tier}"),
-            _ => format!("tier {tier}: order open"),
+            _ => format!("tier {tier}: too close to call"),
         });
         let first = self.top + if title.is_some() { TIER_LINE } else { 0.0 };
         html! {

@@ -242,7 +242,7 @@ fn gaps_are_not_bridged() {
 fn a_tier_of_several_rows_says_that_its_order_is_open() {
     let found = check(&range_bars().render());
     let texts: Vec<&str> = found.iter().map(|element| element.text.as_str()).collect();
-    assert!(texts.contains(&"tier 1") && texts.contains(&"tier 2: order open"), "{texts:?}");
+    assert!(texts.contains(&"tier 1") && texts.contains(&"tier 2: too close to call"), "{texts:?}");
 }
 
 #[test]

@@ -104,7 +104,9 @@ mod tests {
         assert_eq!(found(""), Ok(None));
         let site = found("site = 'www'").unwrap().unwrap();
         assert_eq!((site.site, site.every, site.since.as_str()), ("/etc/llmbench/www".into(), EVERY, "30d"));
-        let other = found("site = '/srv/www'\nevery = '3h'\nsince = '90d'\nurl = 'https://x.example'").unwrap().unwrap();
+        let other = found("site = '/srv/www'\nevery = '3h'\nsince = '90d'\nurl = 'https://x.example'")
+            .unwrap()
+            .unwrap();
         assert_eq!((other.site, other.every.as_secs()), ("/srv/www".into(), 10_800));
     }
 

@@ -19,7 +19,9 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         for entry in fs::read_dir(inside).unwrap().map(|entry| entry.unwrap().path()) {
             match entry.is_dir() {
                 true => waiting.push(entry),
-                false => drop(found.insert(entry.strip_prefix(folder).unwrap().to_owned(), fs::read(&entry).unwrap())),
+                false => drop(
+                    found.insert(entry.strip_prefix(folder).unwrap().to_owned(), fs::read(&entry).unwrap()),
+                ),
             }
         }
     }
@@ -38,12 +40,15 @@ fn is_whole(site: &Path) -> bool {
 async fn a_report_is_a_file_and_a_site_and_the_same_rows_give_the_same_bytes() {
     for world in ReportWorld::both().await {
         world.measure(&models(12), 5).await;
-        let said = world.report(&["--output", "report.html", "--site", "www", "--url", "https://bench.example.org"]);
+        let said =
+            world.report(&["--output", "report.html", "--site", "www", "--url", "https://bench.example.org"]);
         assert_eq!((said.code, said.out.as_str()), (0, ""), "{said:?}");
         assert!(said.err.contains("report.html: ") && said.err.contains("www: "), "{said:?}");
         let (home, site) = (world.home.path(), world.home.path().join("www"));
         let one = fs::read_to_string(home.join("report.html")).unwrap();
-        assert!(one.contains("p3:m-3") && one.contains("How wrong is this") && one.contains("How it is measured"));
+        assert!(
+            one.contains("p3:m-3") && one.contains("How wrong is this") && one.contains("How it is measured")
+        );
         assert!(!one.contains("http://") && !one.contains(" src="), "nothing is loaded");
         let first = files(&site);
         assert!(is_whole(&site) && first.len() == 12 * 5 + 12 * 2 + 6, "{:?}", first.keys());
@@ -87,7 +92,11 @@ async fn what_cannot_be_is_refused_in_a_sentence() {
         (vec!["--site", "www", "--since", "then"], 2, "--since: `then` is no time"),
         (vec!["--site", "www", "--since", "2999-01-01"], 2, "--since: the report begins"),
         (vec!["--site", "www", "--url", "bench"], 2, "--url: `bench` is no web address"),
-        (vec!["--site", "www", "--profile", "other"], 2, "there are measurements of the profiles cloud-default-v1"),
+        (
+            vec!["--site", "www", "--profile", "other"],
+            2,
+            "there are measurements of the profiles cloud-default-v1",
+        ),
         (vec!["--site", "www", "--runner", "osaka"], 2, "by the runners tokyo"),
         (vec!["--output", "."], 2, "--output: "),
         (vec!["--force", "--output", "x.html"], 2, "--site"),
@@ -96,7 +105,8 @@ async fn what_cannot_be_is_refused_in_a_sentence() {
         assert!(ended.code == code && ended.err.contains(said), "{arguments:?}: {ended:?}");
         assert!(!world.home.path().join("www").exists(), "{arguments:?}");
     }
-    let ended = world.report(&["--site", "www", "--profile", "default", "--connection", "cold", "--runner", "tokyo"]);
+    let ended =
+        world.report(&["--site", "www", "--profile", "default", "--connection", "cold", "--runner", "tokyo"]);
     assert_eq!(ended.code, 0, "a profile is known by its name, too: {ended:?}");
 }
 
@@ -108,7 +118,10 @@ async fn other_peoples_files_stay() {
     fs::create_dir(&site).unwrap();
     fs::write(site.join("CNAME"), "bench.example.org").unwrap();
     let refused = world.report(&["--site", "www"]);
-    assert!(refused.code == 2 && refused.err.contains("CNAME") && refused.err.contains("--force"), "{refused:?}");
+    assert!(
+        refused.code == 2 && refused.err.contains("CNAME") && refused.err.contains("--force"),
+        "{refused:?}"
+    );
     assert_eq!(files(&site).len(), 1);
     for arguments in [&["--site", "www", "--force"][..], &["--site", "www"]] {
         assert_eq!(world.report(arguments).code, 0);
@@ -156,7 +169,8 @@ async fn a_kill_at_any_moment_leaves_a_whole_site() {
         assert!(is_whole(&site), "after {milliseconds} ms");
     }
     assert_eq!(world.report(&["--site", "www"]).code, 0);
-    let mut beside: Vec<_> = fs::read_dir(world.home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut beside: Vec<_> =
+        fs::read_dir(world.home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     beside.retain(|name| name.to_string_lossy().contains("www"));
     assert_eq!(beside.len(), 2, "the site and its lock: {beside:?}");
 }
@@ -189,8 +203,12 @@ async fn rows_are_read_where_nobody_has_made_blocks_yet() {
         world.store.record(&failed(&only)).await.unwrap();
         let said = world.report(&["--json"]);
         let index: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
-        let names: Vec<&str> =
-            index["models"].as_array().unwrap().iter().map(|model| model["model"].as_str().unwrap()).collect();
+        let names: Vec<&str> = index["models"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| model["model"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["by-daemon", "fails"], "{index:#}");
         assert_eq!(index["models"][1]["ttft"]["median"], Value::Null);
         assert!(index["models"][0]["ttft"]["n"].as_u64().unwrap() >= 27, "{index:#}");
@@ -201,7 +219,10 @@ async fn rows_are_read_where_nobody_has_made_blocks_yet() {
 fn help_and_the_configuration_know_the_site() {
     let home = Home::new();
     let help = home.ran(&["report", "--help"]);
-    assert!(help.out.contains("--site <DIR>") && help.out.contains("A reader never sees half a site"), "{help:?}");
+    assert!(
+        help.out.contains("--site <DIR>") && help.out.contains("A reader never sees half a site"),
+        "{help:?}"
+    );
     fs::write(home.path().join("c.toml"), "[report]\nsite = 'www'\nevery = '2h'").unwrap();
     let shown = home.ran(&["config", "show", "--config", "c.toml"]);
     assert!(shown.out.contains("report.site") && shown.out.contains("7200"), "{shown:?}");

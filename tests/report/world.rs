@@ -58,7 +58,9 @@ impl ReportWorld {
 
 /// Names of models with figures that are 3 % apart.
 pub fn models(count: u32) -> Vec<(String, f64)> {
-    (0..count).map(|number| (format!("p{}:m-{number}", number % 20), 0.3 * 1.03_f64.powf(f64::from(number)))).collect()
+    (0..count)
+        .map(|number| (format!("p{}:m-{number}", number % 20), 0.3 * 1.03_f64.powf(f64::from(number))))
+        .collect()
 }
 
 fn block(slot: i64, ttft: f64) -> SeriesBlock {

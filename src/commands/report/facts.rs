@@ -6,7 +6,7 @@ use crate::domain::series_change::SeriesChange;
 use crate::domain::window::moment;
 use crate::domain::{ModelRef, Window};
 use crate::measure::ranking::circumstances::WantedCircumstances;
-use crate::report::contents::facts::{HistoryBlock, ReportFacts, SeriesHistory};
+use crate::report::contents::facts::{BlockHistory, HistoryBlock, ReportFacts};
 use crate::storage::history::{ErrorGranularity, HistoryFilter};
 use crate::storage::series_blocks::{StoredSeries, first_unfinished};
 use crate::storage::series_changes::ChangeFilter;
@@ -84,7 +84,7 @@ async fn series(
     store: &dyn Store,
     all: &[StoredSeries],
     window: SlotWindow,
-) -> Result<Vec<SeriesHistory>, StoreError> {
+) -> Result<Vec<BlockHistory>, StoreError> {
     let mut alive: Vec<&StoredSeries> =
         all.iter().filter(|one| one.last_slot >= window.from && one.first_slot < window.to).collect();
     alive.sort_by(|one, other| one.series.cmp(&other.series));
@@ -105,7 +105,7 @@ async fn series(
         }
         found.extend(some.iter().filter_map(|one| {
             let (blocks, newest) = read.remove(&one.key)?;
-            (!blocks.is_empty()).then(|| SeriesHistory {
+            (!blocks.is_empty()).then(|| BlockHistory {
                 series: one.series.clone(),
                 first_slot: one.first_slot,
                 last_slot: one.last_slot,

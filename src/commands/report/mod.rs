@@ -40,7 +40,9 @@ const TEXTS: MethodTexts =
 pub async fn run(args: ReportArgs, context: Context) -> Result<Exit, CommandError> {
     if args.output.is_none() && args.site.is_none() && !args.json {
         let nothing = CommandError::usage("it is not said what to write");
-        return Err(nothing.hint("--output report.html for one file, --site DIR for a site, --json for the numbers"));
+        return Err(
+            nothing.hint("--output report.html for one file, --site DIR for a site, --json for the numbers")
+        );
     }
     let address = address(args.url.as_deref())?;
     let query = ReportQuery { since: args.since.clone(), wanted: wanted(&args, &context) };
@@ -111,7 +113,8 @@ fn check(
     contents: &ReportContents,
 ) -> Result<(), CommandError> {
     let is_asked = *wanted != WantedCircumstances::default();
-    if !is_asked || facts.series.is_empty() || facts.series.iter().any(|one| contents.circumstances.hold(one)) {
+    if !is_asked || facts.series.is_empty() || facts.series.iter().any(|one| contents.circumstances.hold(one))
+    {
         return Ok(());
     }
     let mut known: Vec<String> = facts.series.iter().filter_map(|one| one.series.profile.clone()).collect();
@@ -166,8 +169,12 @@ fn unread(error: ReportFactsError) -> CommandError {
 
 fn unwritten(error: SiteError) -> CommandError {
     let hint = match &error {
-        SiteError::Foreign(..) => "name another folder, or write the site beside them with --force: they stay there",
-        SiteError::Busy(_) => "wait for it; a daemon writes the site that `[report]` of its configuration names",
+        SiteError::Foreign(..) => {
+            "name another folder, or write the site beside them with --force: they stay there"
+        }
+        SiteError::Busy(_) => {
+            "wait for it; a daemon writes the site that `[report]` of its configuration names"
+        }
         SiteError::Taken(_) => "move it away, or name another folder",
         SiteError::Leftover(_) | SiteError::NoFolder(_) => "TROUBLESHOOTING.md, \"Pages of a report\"",
         SiteError::Io(..) => "the site before is still there",

@@ -19,7 +19,7 @@ pub struct ReportFacts {
     pub as_of: DateTime<Utc>,
     /// The circumstances under which models are compared; what is open is chosen.
     pub wanted: WantedCircumstances,
-    pub series: Vec<SeriesHistory>,
+    pub series: Vec<BlockHistory>,
     pub changes: Vec<SeriesChange>,
     pub calibrations: Vec<CalibrationSummary>,
     /// Failures by model, without its pinned endpoint, and kind.
@@ -28,7 +28,7 @@ pub struct ReportFacts {
 
 /// The blocks of a series in order of time.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SeriesHistory {
+pub struct BlockHistory {
     pub series: MeasuredSeries,
     /// The slots of its first and last block, also outside the report's time.
     pub first_slot: i64,
@@ -69,7 +69,6 @@ impl HistoryBlock {
             self.figure(figure).map(|known| (known.median.to_bits(), known.samples)).hash(hasher);
         }
     }
-
 
     /// The same block without its facts.
     pub fn of(block: &SeriesBlock) -> Self {

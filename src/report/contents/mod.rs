@@ -16,7 +16,7 @@ use crate::domain::series_change::SeriesChange;
 use crate::domain::timestamp;
 use crate::measure::ranking::circumstances::RankingCircumstances;
 use chrono::{DateTime, Utc};
-use facts::{ReportFacts, SeriesHistory};
+use facts::{BlockHistory, ReportFacts};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -201,7 +201,7 @@ impl ReportContents {
 
 impl CountedCircumstances {
     /// True if this series is in the comparison of models.
-    pub fn hold(&self, one: &SeriesHistory) -> bool {
+    pub fn hold(&self, one: &BlockHistory) -> bool {
         let series = &one.series;
         series.profile == self.profile
             && series.connection == self.connection
@@ -232,14 +232,14 @@ impl ReportedCalibration {
 }
 
 /// The series of each model.
-pub fn by_model(series: &[SeriesHistory]) -> BTreeMap<&ModelRef, Vec<&SeriesHistory>> {
-    let mut found: BTreeMap<&ModelRef, Vec<&SeriesHistory>> = BTreeMap::new();
+pub fn by_model(series: &[BlockHistory]) -> BTreeMap<&ModelRef, Vec<&BlockHistory>> {
+    let mut found: BTreeMap<&ModelRef, Vec<&BlockHistory>> = BTreeMap::new();
     series.iter().for_each(|one| found.entry(&one.series.model).or_default().push(one));
     found
 }
 
 /// Attempts that failed before they had a connection count for every kind of connection.
-fn left_out(series: &[SeriesHistory], counted: &RankingCircumstances) -> LeftOutSamples {
+fn left_out(series: &[BlockHistory], counted: &RankingCircumstances) -> LeftOutSamples {
     let mut found = LeftOutSamples::default();
     for one in series {
         let of = &one.series;

@@ -1,7 +1,7 @@
 //! What stands on the page of one model: each way in which it was measured, its days, its week, how its medians lie, its
 //! failures, and the blocks of which all of that is made.
 
-use super::facts::{HistoryBlock, SeriesHistory};
+use super::facts::{BlockHistory, HistoryBlock};
 use super::standing_table::counted_values;
 use super::weighted::{CountedValues, rounded};
 use super::{CountedCircumstances, MODEL_SCHEMA, ReportContents, ReportedChange, ReportedModel};
@@ -126,13 +126,13 @@ impl<'a> ModelDetail<'a> {
     pub fn of(
         contents: &ReportContents,
         standing: &'a ReportedModel,
-        series: &[&SeriesHistory],
+        series: &[&BlockHistory],
         changes: Vec<&'a ReportedChange>,
         failures_by_kind: BTreeMap<String, u64>,
     ) -> Self {
         let pictured = pictured(series, &contents.circumstances);
-        let shown: Vec<&SeriesHistory> = pictured.iter().map(|place| series[*place]).collect();
-        let route = |(place, one): (usize, &&SeriesHistory)| {
+        let shown: Vec<&BlockHistory> = pictured.iter().map(|place| series[*place]).collect();
+        let route = |(place, one): (usize, &&BlockHistory)| {
             MeasuredRoute::of(one, contents.circumstances.hold(one), pictured.contains(&place))
         };
         Self {
@@ -168,10 +168,13 @@ impl<'a> ModelDetail<'a> {
 }
 
 /// The places of the series that pictures show: those that are compared, else the one with the most samples.
-fn pictured(series: &[&SeriesHistory], circumstances: &CountedCircumstances) -> Vec<usize> {
-    let samples = |one: &SeriesHistory| one.blocks.iter().filter_map(|block| block.ttft).map(|known| u64::from(known.samples)).sum::<u64>();
-    let compared: Vec<usize> =
-        (0..series.len()).filter(|place| circumstances.hold(series[*place]) && samples(series[*place]) > 0).collect();
+fn pictured(series: &[&BlockHistory], circumstances: &CountedCircumstances) -> Vec<usize> {
+    let samples = |one: &BlockHistory| {
+        one.blocks.iter().filter_map(|block| block.ttft).map(|known| u64::from(known.samples)).sum::<u64>()
+    };
+    let compared: Vec<usize> = (0..series.len())
+        .filter(|place| circumstances.hold(series[*place]) && samples(series[*place]) > 0)
+        .collect();
     if !compared.is_empty() {
         return compared;
     }
@@ -181,7 +184,7 @@ fn pictured(series: &[&SeriesHistory], circumstances: &CountedCircumstances) -> 
 }
 
 impl MeasuredRoute {
-    fn of(one: &SeriesHistory, compared: bool, pictured: bool) -> Self {
+    fn of(one: &BlockHistory, compared: bool, pictured: bool) -> Self {
         let (attempts, failures) = counts(&one.blocks);
         let answered = attempts.saturating_sub(failures) as f64;
         Self {
@@ -204,7 +207,7 @@ impl MeasuredRoute {
 }
 
 impl RouteFigure {
-    fn of(one: &SeriesHistory, figure: WatchedFigure) -> Self {
+    fn of(one: &BlockHistory, figure: WatchedFigure) -> Self {
         let values = counted_values(&[one], figure);
         let at = |rank: f64| values.percentile(rank).map(rounded);
         Self { median: at(50.0), p10: at(10.0), p90: at(90.0), n: values.count() }
@@ -227,7 +230,7 @@ impl SpreadPercentiles {
 }
 
 impl HistoryColumns {
-    fn of(route: usize, one: &SeriesHistory) -> Self {
+    fn of(route: usize, one: &BlockHistory) -> Self {
         let blocks = &one.blocks;
         let column = |figure: WatchedFigure| -> (Vec<Option<f64>>, Vec<u32>) {
             let known = blocks.iter().map(|block| block.figure(figure));
@@ -255,7 +258,7 @@ fn counts(blocks: &[HistoryBlock]) -> (u64, u64) {
     blocks.iter().fold((0, 0), add)
 }
 
-fn days(series: &[&SeriesHistory]) -> Vec<MeasuredDay> {
+fn days(series: &[&BlockHistory]) -> Vec<MeasuredDay> {
     let mut by_day: BTreeMap<i64, Vec<HistoryBlock>> = BTreeMap::new();
     for block in series.iter().flat_map(|one| &one.blocks) {
         by_day.entry(day_of_slot(block.slot)).or_default().push(*block);
@@ -278,7 +281,7 @@ fn days(series: &[&SeriesHistory]) -> Vec<MeasuredDay> {
     by_day.into_iter().map(day).collect()
 }
 
-fn week(series: &[&SeriesHistory]) -> Vec<MeasuredHours> {
+fn week(series: &[&BlockHistory]) -> Vec<MeasuredHours> {
     let mut cells: BTreeMap<(u8, u8), Vec<(f64, u32)>> = BTreeMap::new();
     for block in series.iter().flat_map(|one| &one.blocks) {
         let Some(known) = block.ttft else { continue };

@@ -14,7 +14,11 @@ const DIGITS: usize = 10;
 pub fn slug(name: &str) -> String {
     let plain = |ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit() || "-._".contains(ch);
     let first = |ch: char| ch.is_ascii_alphanumeric();
-    if name.len() <= LONGEST && name.chars().all(plain) && name.chars().next().is_some_and(first) && !is_digested(name) {
+    if name.len() <= LONGEST
+        && name.chars().all(plain)
+        && name.chars().next().is_some_and(first)
+        && !is_digested(name)
+    {
         return name.to_owned();
     }
     let lower = name.to_ascii_lowercase();
@@ -54,7 +58,8 @@ mod tests {
         assert_eq!(slug("llama-3.3-70b-versatile"), "llama-3.3-70b-versatile");
         let mixed = slug("meta-llama/Llama-3.3@deepinfra/fp4");
         assert!(mixed.starts_with("meta-llama-llama-3.3-deepinfra-fp4-"), "{mixed}");
-        let names = ["A", "a", "a/b", "a-b", "a b", "..", ".", "", "../../etc", "🦀", "\u{202e}x", "con", &mixed];
+        let names =
+            ["A", "a", "a/b", "a-b", "a b", "..", ".", "", "../../etc", "🦀", "\u{202e}x", "con", &mixed];
         let slugs: BTreeSet<String> = names.iter().map(|name| slug(name)).collect();
         assert_eq!(slugs.len(), names.len(), "{slugs:?}");
         assert_eq!(model_path(&ModelRef::new("groq", "m")), "groq/m");

@@ -1,7 +1,7 @@
 //! The headline table: models in tiers by TTFT and by tokens per second, as `results rank` settles them, from blocks of 3
 //! hours. A median of 3 hours stands for each of its samples.
 
-use super::facts::{ReportFacts, SeriesHistory};
+use super::facts::{BlockHistory, ReportFacts};
 use super::paths::model_path;
 use super::weighted::{CountedValues, rounded};
 use super::{ReportedFigure, ReportedModel};
@@ -17,10 +17,13 @@ use crate::output::rank::{RankReport, RankRow, RankedModel, rows};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap};
 
-type SeriesOfModels<'a> = BTreeMap<&'a ModelRef, Vec<&'a SeriesHistory>>;
+type SeriesOfModels<'a> = BTreeMap<&'a ModelRef, Vec<&'a BlockHistory>>;
 
 /// The models, the circumstances under which they are compared, and the hours of the blocks of their levels.
-pub fn models(facts: &ReportFacts, by_model: &SeriesOfModels<'_>) -> (Vec<ReportedModel>, RankingCircumstances, u32) {
+pub fn models(
+    facts: &ReportFacts,
+    by_model: &SeriesOfModels<'_>,
+) -> (Vec<ReportedModel>, RankingCircumstances, u32) {
     let ttft = ranked(facts, by_model, WatchedFigure::Ttft, &facts.wanted);
     let circumstances = ttft.ranking.circumstances.clone();
     let same = WantedCircumstances {
@@ -93,7 +96,7 @@ pub fn metric(figure: WatchedFigure) -> &'static ComparedMetric {
 }
 
 /// The attempts of a model as rankings count them.
-fn attempts(series: &[&SeriesHistory], figure: WatchedFigure) -> ModelAttempts {
+fn attempts(series: &[&BlockHistory], figure: WatchedFigure) -> ModelAttempts {
     let mut found = ModelAttempts::default();
     for one in series {
         let of = &one.series;
@@ -121,8 +124,8 @@ fn attempts(series: &[&SeriesHistory], figure: WatchedFigure) -> ModelAttempts {
 }
 
 /// The series of a model that are compared.
-fn counted<'a>(series: &[&'a SeriesHistory], circumstances: &RankingCircumstances) -> Vec<&'a SeriesHistory> {
-    let holds = |one: &&&SeriesHistory| {
+fn counted<'a>(series: &[&'a BlockHistory], circumstances: &RankingCircumstances) -> Vec<&'a BlockHistory> {
+    let holds = |one: &&&BlockHistory| {
         let of = &one.series;
         let stratum = RunStratum {
             runner: of.runner.clone(),
@@ -149,7 +152,7 @@ fn in_tiers(report: &RankReport) -> impl Iterator<Item = (RankRow, Option<usize>
 fn figure(
     row: &RankRow,
     tier: Option<usize>,
-    counted: &[&SeriesHistory],
+    counted: &[&BlockHistory],
     figure: WatchedFigure,
 ) -> ReportedFigure {
     let values = counted_values(counted, figure);
@@ -169,13 +172,13 @@ fn figure(
 }
 
 /// The medians of a figure in these series, each as often as it has samples.
-pub fn counted_values(series: &[&SeriesHistory], figure: WatchedFigure) -> CountedValues {
+pub fn counted_values(series: &[&BlockHistory], figure: WatchedFigure) -> CountedValues {
     let blocks = series.iter().flat_map(|one| &one.blocks);
     CountedValues::of(blocks.filter_map(|block| block.figure(figure)).map(|one| (one.median, one.samples)))
 }
 
 /// The end of the last block with a sample of any figure.
-fn newest(series: &[&SeriesHistory]) -> Option<DateTime<Utc>> {
+fn newest(series: &[&BlockHistory]) -> Option<DateTime<Utc>> {
     let blocks = series.iter().flat_map(|one| &one.blocks);
     let sampled = blocks.filter(|block| block.ttft.is_some() || block.tokens_per_second.is_some());
     sampled.map(|block| block.slot).max().map(slot_end)

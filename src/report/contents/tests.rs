@@ -1,6 +1,6 @@
 //! Facts for tests, and what stands on pages of them.
 
-use super::facts::{HistoryBlock, ReportFacts, SeriesHistory};
+use super::facts::{BlockHistory, HistoryBlock, ReportFacts};
 use super::model_detail::ModelDetail;
 use super::weighted::rounded;
 use super::{ReportContents, ReportedModel, by_model};
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub const FIRST: i64 = 20_780 * SLOTS_OF_DAY;
 
 /// A series of a model with blocks over so many days, around a TTFT.
-pub fn history(model: &str, days: i64, ttft: f64) -> SeriesHistory {
+pub fn history(model: &str, days: i64, ttft: f64) -> BlockHistory {
     let (provider, id) = model.split_once(':').unwrap_or(("p", model));
     let block = |slot: i64| {
         // The golden ratio spreads evenly.
@@ -33,7 +33,7 @@ pub fn history(model: &str, days: i64, ttft: f64) -> SeriesHistory {
             failures: u32::from(slot % 3 == 0),
         }
     };
-    SeriesHistory {
+    BlockHistory {
         series: MeasuredSeries {
             model: ModelRef::new(provider, id),
             runner: Some("tokyo".to_owned()),
@@ -48,7 +48,7 @@ pub fn history(model: &str, days: i64, ttft: f64) -> SeriesHistory {
 }
 
 /// Facts of these series.
-pub fn facts(series: Vec<SeriesHistory>, days: i64) -> ReportFacts {
+pub fn facts(series: Vec<BlockHistory>, days: i64) -> ReportFacts {
     ReportFacts {
         from: slot_start(FIRST),
         as_of: slot_start(FIRST + days * SLOTS_OF_DAY),
@@ -61,7 +61,7 @@ pub fn facts(series: Vec<SeriesHistory>, days: i64) -> ReportFacts {
 }
 
 /// A change of a series that somebody has seen.
-pub fn change(of: &SeriesHistory) -> SeriesChange {
+pub fn change(of: &BlockHistory) -> SeriesChange {
     let at = slot_start(FIRST + 20);
     let began = EstimatedTime { at, earliest: slot_start(FIRST + 19), latest: slot_start(FIRST + 22) };
     SeriesChange {
@@ -105,18 +105,29 @@ fn models_are_in_tiers_and_those_that_lack_something_say_what() {
         (block.ttft, block.tokens_per_second, block.failures) = (None, None, block.attempts);
     }
     let young = history("p:young", 1, 0.2);
-    let all =
-        vec![history("p:slow", 9, 2.0), history("p:fast", 9, 0.4), history("p:same", 9, 0.4), warm, failing, young];
+    let all = vec![
+        history("p:slow", 9, 2.0),
+        history("p:fast", 9, 0.4),
+        history("p:same", 9, 0.4),
+        warm,
+        failing,
+        young,
+    ];
     let contents = ReportContents::of(&facts(all, 9));
     let of = |name: &str| contents.models.iter().find(|model| model.model == name).unwrap();
     let order: Vec<&str> = contents.models.iter().map(|model| model.model.as_str()).collect();
     assert_eq!(order[2], "slow", "{order:?}");
-    assert_eq!((of("fast").ttft.tier, of("same").ttft.tier, of("slow").ttft.tier), (Some(1), Some(1), Some(2)));
+    assert_eq!(
+        (of("fast").ttft.tier, of("same").ttft.tier, of("slow").ttft.tier),
+        (Some(1), Some(1), Some(2))
+    );
     assert_eq!((of("fast").ttft.place_from, of("fast").ttft.place_to), (Some(1), Some(2)));
     let fast = of("fast");
     assert_eq!((fast.ttft.n, fast.attempts, fast.failures), (9 * 8 * 6, 9 * 8 * 7, 24));
     let (low, high) = (fast.ttft.p10.unwrap(), fast.ttft.p90.unwrap());
-    assert!(0.38 <= low && low < fast.ttft.median.unwrap() && fast.ttft.median.unwrap() < high && high <= 0.42);
+    assert!(
+        0.38 <= low && low < fast.ttft.median.unwrap() && fast.ttft.median.unwrap() < high && high <= 0.42
+    );
     assert_eq!(fast.newest_before, Some(slot_start(FIRST + 72)));
     let missing = |name: &str| of(name).ttft.missing.clone().unwrap_or_default();
     assert!(missing("down").contains("all attempts failed"), "{}", missing("down"));
@@ -187,7 +198,9 @@ fn every_number_of_a_model_can_be_computed_again_from_its_file() {
             }
             assert_eq!(route[figure]["n"], all.len());
         }
-        let sum = |name: &str| history[name].as_array().unwrap().iter().map(|one| one.as_u64().unwrap()).sum::<u64>();
+        let sum = |name: &str| {
+            history[name].as_array().unwrap().iter().map(|one| one.as_u64().unwrap()).sum::<u64>()
+        };
         let (attempts, failures) = (sum("attempts"), sum("failures"));
         assert_eq!((&route["attempts"], &route["failures"]), (&attempts.into(), &failures.into()));
         assert_eq!(route["availability"], rounded((attempts - failures) as f64 / attempts as f64));
@@ -202,10 +215,15 @@ fn every_number_of_a_model_can_be_computed_again_from_its_file() {
             let standing = &data["standing"][figure];
             assert_eq!((&standing["p10"], &standing["p90"]), (&at(&all, 10.0), &at(&all, 90.0)));
             let days: Vec<f64> = (0..9)
-                .map(|day| stats::percentile(&samples(history, figure, |slot| (slot - FIRST) / 8 == day), 50.0).ln())
+                .map(|day| {
+                    stats::percentile(&samples(history, figure, |slot| (slot - FIRST) / 8 == day), 50.0).ln()
+                })
                 .collect();
             let median = standing["median"].as_f64().unwrap();
-            assert!((median.ln() - days.iter().sum::<f64>() / 9.0).abs() < 1e-5, "the geometric mean of days");
+            assert!(
+                (median.ln() - days.iter().sum::<f64>() / 9.0).abs() < 1e-5,
+                "the geometric mean of days"
+            );
         }
         for (place, day) in data["days"].as_array().unwrap().iter().enumerate() {
             let all = samples(history, "ttft", |slot| (slot - FIRST) / 8 == place as i64);

@@ -4,8 +4,8 @@ use super::{PageLinks, cells, linked};
 use crate::domain::series_change::{ChangeScope, SeriesChange};
 use crate::output::change_letter::level_words;
 use crate::output::text;
-use crate::report::contents::paths::model_path;
 use crate::report::contents::ReportedChange;
+use crate::report::contents::paths::model_path;
 use maud::{Markup, html};
 
 /// Changes of one list; the data file beside the page has all.

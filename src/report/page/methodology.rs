@@ -53,7 +53,9 @@ fn parts(texts: &MethodTexts) -> Markup {
 
 /// The figures of rows with what rows mean by them.
 fn definitions() -> Markup {
-    let meaning = |field: &str| row_fields::of_runs().find(|known| known.name == field).map_or("", |known| known.meaning);
+    let meaning = |field: &str| {
+        row_fields::of_runs().find(|known| known.name == field).map_or("", |known| known.meaning)
+    };
     html! {
         table {
             caption { "Figures of a request" }

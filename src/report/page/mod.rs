@@ -1,8 +1,8 @@
 //! The pages of a report as HTML: the frame that all have in common. Every page is whole by itself: its style is in it, no
 //! request leaves it, and it says everything without a script. All text from outside is escaped by the templates.
 
-mod changes;
 mod cells;
+mod changes;
 pub mod index;
 pub mod methodology;
 pub mod model;
@@ -95,7 +95,11 @@ impl PageFrame<'_> {
     }
 
     fn navigation(&self) -> Markup {
-        let pages = [("index.html", "Models"), ("methodology.html", "How it is measured"), ("feed.atom", "Feed of changes")];
+        let pages = [
+            ("index.html", "Models"),
+            ("methodology.html", "How it is measured"),
+            ("feed.atom", "Feed of changes"),
+        ];
         html! {
             @if let PageLinks::Site { .. } = self.links {
                 nav aria-label="Site" {

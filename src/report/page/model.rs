@@ -103,7 +103,8 @@ fn days(figure_of: WatchedFigure, detail: &ModelDetail<'_>) -> Markup {
         interval: None,
         failures: day.failures,
     };
-    let description = "Median of each UTC day, with changes of level as they were found and marks where requests failed.";
+    let description =
+        "Median of each UTC day, with changes of level as they were found and marks where requests failed.";
     let chart = TimeSeries {
         head: head(figure_of, description),
         points: detail.days.iter().map(point).collect(),
@@ -214,8 +215,18 @@ fn spread(figure_of: WatchedFigure, detail: &ModelDetail<'_>, known: &SpreadPerc
 
 fn routes(routes: &[MeasuredRoute]) -> Markup {
     let heads = [
-        "Question", "Connection", "In the comparison", "TTFT, median", "10th to 90th percentile", "Samples",
-        "Tokens/s, median", "Answered", "Attempts", "Says it is", "Quantization", "Endpoint",
+        "Question",
+        "Connection",
+        "In the comparison",
+        "TTFT, median",
+        "10th to 90th percentile",
+        "Samples",
+        "Tokens/s, median",
+        "Answered",
+        "Attempts",
+        "Says it is",
+        "Quantization",
+        "Endpoint",
     ];
     let said = |known: &Option<String>| match known {
         Some(known) => html! { bdi { (text::escape(known)) } },

@@ -109,7 +109,8 @@ fn range_table(figure: WatchedFigure, models: &[&ReportedModel]) -> Markup {
 
 /// TTFT against tokens per second.
 pub fn scatter(models: &[&ReportedModel], links: PageLinks) -> Markup {
-    let both = |model: &&&ReportedModel| model.ttft.median.is_some() && model.tokens_per_second.median.is_some();
+    let both =
+        |model: &&&ReportedModel| model.ttft.median.is_some() && model.tokens_per_second.median.is_some();
     let with_both: Vec<&ReportedModel> = models.iter().filter(both).copied().collect();
     let shown = &with_both[..with_both.len().min(MOST)];
     // One point is against nothing.
@@ -134,7 +135,8 @@ pub fn scatter(models: &[&ReportedModel], links: PageLinks) -> Markup {
         points: shown.iter().filter_map(point).collect(),
     };
     let all = with_both.len();
-    let caption = format!("Time to first token against tokens per second{}. {description}", of_all(shown.len(), all));
+    let caption =
+        format!("Time to first token against tokens per second{}. {description}", of_all(shown.len(), all));
     figure(&caption, &picture.render(), &scatter_table(shown))
 }
 

@@ -44,7 +44,8 @@ const ODD: &str = "p:<script>alert(1)</script>\"'&\u{202e}evil\u{1b}🦀";
 
 fn filled() -> ReportFacts {
     let long = format!("p:{}", "long-name-".repeat(8));
-    let some = vec![history("p:m", 9, 0.4), history("q:n", 9, 0.9), history(ODD, 9, 0.5), history(&long, 9, 1.4)];
+    let some =
+        vec![history("p:m", 9, 0.4), history("q:n", 9, 0.9), history(ODD, 9, 0.5), history(&long, 9, 1.4)];
     let mut facts = facts(some, 9);
     facts.changes = facts.series.iter().map(change).collect();
     let kinds = [("timeout".to_owned(), 7), ("<b>".to_owned(), 1)].into();
@@ -88,7 +89,10 @@ fn pages_can_be_read_by_machines_that_read_aloud() {
         }
         assert_eq!(page.matches("<h1>").count(), 1);
         assert_eq!(page.matches("<table").count(), page.matches("<caption>").count());
-        assert_eq!(page.matches("<figure>").count(), page.matches("<summary>The numbers of this picture").count());
+        assert_eq!(
+            page.matches("<figure>").count(),
+            page.matches("<summary>The numbers of this picture").count()
+        );
         assert!(page.contains("Skip to the content") && page.contains("<title>"));
     }
 }
@@ -96,7 +100,10 @@ fn pages_can_be_read_by_machines_that_read_aloud() {
 #[test]
 fn a_page_of_nothing_says_so() {
     let page = &pages(&facts(Vec::new(), 1))[0];
-    assert!(page.contains("Nothing was measured in this time") && page.contains("No host has told"), "{page}");
+    assert!(
+        page.contains("Nothing was measured in this time") && page.contains("No host has told"),
+        "{page}"
+    );
 }
 
 /// Every number of a data file as a page may write it.
@@ -164,7 +171,9 @@ fn every_number_on_a_page_is_in_the_file_beside_it() {
 
 #[test]
 fn an_index_of_five_hundred_models_is_below_a_megabyte() {
-    let many = (0..500).map(|number| history(&format!("p{}:a-model-of-this-name-{number}", number % 20), 4, 0.3 + 0.01 * f64::from(number)));
+    let many = (0..500).map(|number| {
+        history(&format!("p{}:a-model-of-this-name-{number}", number % 20), 4, 0.3 + 0.01 * f64::from(number))
+    });
     let facts = facts(many.collect(), 4);
     let contents = ReportContents::of(&facts);
     for links in [PageLinks::Nowhere, PageLinks::Site { depth: 0 }] {

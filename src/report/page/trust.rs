@@ -58,7 +58,10 @@ fn left_out(left_out: &LeftOutSamples) -> Markup {
     let rows = [
         ("Attempts under the compared circumstances", attempts),
         ("Failed: in the share answered, and in no speed", failures),
-        ("Answered, but no sound time to first token: the host may have moved it, or no text was visible", without_ttft),
+        (
+            "Answered, but no sound time to first token: the host may have moved it, or no text was visible",
+            without_ttft,
+        ),
         ("Answered, but no sound rate of tokens", without_tokens_per_second),
         ("Attempts under other circumstances: another question, connection or runner", elsewhere),
     ];

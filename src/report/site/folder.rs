@@ -104,7 +104,8 @@ impl SiteFolder {
             false => fs::rename(&self.new, &self.target).map_err(failed)?,
             true => exchange(&self.target, &self.new, &self.old).map_err(failed)?,
         }
-        let _ = self.target.parent().and_then(|parent| File::open(parent).ok()).map(|parent| parent.sync_all());
+        let _ =
+            self.target.parent().and_then(|parent| File::open(parent).ok()).map(|parent| parent.sync_all());
         // The site is there. What cannot be deleted now is by the next report.
         Ok(self.written)
     }
@@ -117,7 +118,9 @@ impl SiteFolder {
                 continue;
             }
             link(&self.target.join(&path), &self.new.join(&path)).map_err(|error| match error.kind() {
-                ErrorKind::AlreadyExists | ErrorKind::NotADirectory => SiteError::Taken(self.target.join(&path)),
+                ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                    SiteError::Taken(self.target.join(&path))
+                }
                 _ => SiteError::Io(self.target.join(&path), error),
             })?;
         }
@@ -141,7 +144,8 @@ fn resolved(target: &Path) -> Result<PathBuf, SiteError> {
         Ok(found) if found.is_dir() => Ok(found),
         Ok(_) => Err(SiteError::NoFolder(target.to_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound && !target.is_symlink() => {
-            let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let parent =
+                target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             fs::create_dir_all(parent).map_err(failed)?;
             let name = target.file_name().ok_or_else(|| SiteError::NoFolder(target.to_owned()))?;
             Ok(fs::canonicalize(parent).map_err(failed)?.join(name))

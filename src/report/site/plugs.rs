@@ -28,7 +28,8 @@ impl SiteAddress {
     /// A sentence if it is none.
     pub fn parse(text: Option<&str>) -> Result<Self, String> {
         let Some(text) = text else { return Ok(Self(None)) };
-        let wrong = || format!("`{}` is no web address: write https://bench.example.org", text.escape_debug());
+        let wrong =
+            || format!("`{}` is no web address: write https://bench.example.org", text.escape_debug());
         let url = Url::parse(text).map_err(|_| wrong())?;
         let is_web = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
         let is_public = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
@@ -42,7 +43,8 @@ impl SiteAddress {
 
 /// The feed. A model is new where its first row is not among the first of all, and gone after some days without one.
 pub fn feed(facts: &ReportFacts, contents: &ReportContents, address: &SiteAddress) -> String {
-    let page = |model: &ModelRef| PageLinks::Site { depth: 0 }.to(&format!("models/{}.html", model_path(model)));
+    let page =
+        |model: &ModelRef| PageLinks::Site { depth: 0 }.to(&format!("models/{}.html", model_path(model)));
     let mut entries: Vec<FeedEntry> = contents
         .changes
         .iter()
@@ -147,7 +149,13 @@ mod tests {
     fn an_address_is_one_of_the_web_without_a_password() {
         let parse = |text| SiteAddress::parse(Some(text)).map(|address| address.0.unwrap());
         assert_eq!(parse("https://bench.example.org/x").unwrap(), "https://bench.example.org/x");
-        for wrong in ["bench", "ftp://x.example", "https://a:b@x.example", "https://x.example/?q", "javascript:alert(1)"] {
+        for wrong in [
+            "bench",
+            "ftp://x.example",
+            "https://a:b@x.example",
+            "https://x.example/?q",
+            "javascript:alert(1)",
+        ] {
             assert!(parse(wrong).unwrap_err().contains("no web address"), "{wrong}");
         }
         assert_eq!(SiteAddress::parse(None), Ok(SiteAddress(None)));

@@ -29,8 +29,10 @@ fn read(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -138,7 +140,8 @@ fn a_killed_report_leaves_the_old_site_and_the_next_one_clears_up() {
 #[test]
 fn a_site_of_facts_is_described_by_its_schemas_and_always_the_same() {
     let home = tempfile::tempdir().unwrap();
-    let mut facts = facts(vec![history("p:m", 9, 0.4), history("q:A/B@c", 9, 0.9), history("p:..", 1, 0.9)], 9);
+    let mut facts =
+        facts(vec![history("p:m", 9, 0.4), history("q:A/B@c", 9, 0.9), history("p:..", 1, 0.9)], 9);
     facts.changes = facts.series.iter().map(change).collect();
     let contents = ReportContents::of(&facts);
     let address = SiteAddress::parse(Some("https://bench.example.org")).unwrap();
@@ -161,9 +164,13 @@ fn a_site_of_facts_is_described_by_its_schemas_and_always_the_same() {
         let data: Value = serde_json::from_slice(bytes).unwrap();
         assert_eq!(violations(&schema, &data), [] as [String; 0], "{}", path.display());
     }
-    assert!(sites[0].contains_key(Path::new("models/p/m.html")) && sites[0].contains_key(Path::new("badges/p/m/ttft.svg")));
+    assert!(
+        sites[0].contains_key(Path::new("models/p/m.html"))
+            && sites[0].contains_key(Path::new("badges/p/m/ttft.svg"))
+    );
     // Every link of every page leads to a file.
-    for (path, bytes) in sites[0].iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "html")) {
+    for (path, bytes) in sites[0].iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "html"))
+    {
         let page = String::from_utf8(bytes.clone()).unwrap();
         for link in page.split(" href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             if link.starts_with('#') || link.starts_with("data:") {
@@ -171,7 +178,11 @@ fn a_site_of_facts_is_described_by_its_schemas_and_always_the_same() {
             }
             let mut place = PathBuf::new();
             for part in path.parent().unwrap().join(link).iter() {
-                if part == ".." { place.pop(); } else { place.push(part) }
+                if part == ".." {
+                    place.pop();
+                } else {
+                    place.push(part)
+                }
             }
             assert!(sites[0].contains_key(&place), "{} leads to {link}", path.display());
         }

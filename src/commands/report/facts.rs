@@ -5,6 +5,7 @@ use crate::domain::series_block::{BlockFacts, day_of_slot, slot_of, slot_start};
 use crate::domain::series_change::SeriesChange;
 use crate::domain::window::moment;
 use crate::domain::{ModelRef, Window};
+use crate::measure::joined_change::is_withdrawn;
 use crate::measure::ranking::circumstances::WantedCircumstances;
 use crate::report::contents::facts::{BlockHistory, HistoryBlock, ReportFacts};
 use crate::storage::history::{ErrorGranularity, HistoryFilter};
@@ -125,6 +126,7 @@ async fn changes(
 ) -> Result<Vec<SeriesChange>, StoreError> {
     let wanted = ChangeFilter { since: Some(from), ..ChangeFilter::default() };
     let mut found = store.series_changes(&wanted).await?;
+    found.retain(|change| !is_withdrawn(change));
     found.retain(|change| change.began.at < as_of && (change.began.latest >= from || change.is_open(as_of)));
     found.sort_by(|one, other| other.began.at.cmp(&one.began.at).then_with(|| one.id.cmp(&other.id)));
     Ok(found)

@@ -47,10 +47,10 @@ pub fn title(figure: WatchedFigure) -> &'static str {
     }
 }
 
-/// A place: `3`, or `4–7 (order open)`.
+/// A place: `3`, or `4–7, too close to call`.
 pub fn place(figure: &ReportedFigure) -> Markup {
     match (figure.place_from, figure.place_to) {
-        (Some(from), Some(to)) if from < to => html! { (from) "–" (to) " (order open)" },
+        (Some(from), Some(to)) if from < to => html! { (from) "–" (to) ", too close to call" },
         (Some(from), _) => html! { (from) },
         _ => nothing(),
     }

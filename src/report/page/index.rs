@@ -29,9 +29,11 @@ pub fn page(contents: &ReportContents, texts: &MethodTexts, links: PageLinks) ->
             }
             section aria-labelledby="pictures" {
                 h2 id="pictures" { "How much it varies" }
-                (pictures::range_bars(Ttft, &models, links))
-                (pictures::range_bars(TokensPerSecond, &models, links))
-                (pictures::scatter(&models, links))
+                div.pictures {
+                    (pictures::range_bars(Ttft, &models, links))
+                    (pictures::range_bars(TokensPerSecond, &models, links))
+                    (pictures::scatter(&models, links))
+                }
             }
         }
         section aria-labelledby="changes" {

@@ -33,8 +33,7 @@ pub fn page(detail: &ModelDetail<'_>, circumstances: &CountedCircumstances) -> S
         (standings_list(detail))
         section aria-labelledby="time" {
             h2 id="time" { "Day by day" }
-            (days(Ttft, detail))
-            (days(TokensPerSecond, detail))
+            div.pictures { (days(Ttft, detail)) (days(TokensPerSecond, detail)) }
         }
         section aria-labelledby="changes" {
             h2 id="changes" { "What changed" }
@@ -43,8 +42,10 @@ pub fn page(detail: &ModelDetail<'_>, circumstances: &CountedCircumstances) -> S
         section aria-labelledby="week" { h2 id="week" { "Hour and weekday" } (week(detail)) }
         section aria-labelledby="spread" {
             h2 id="spread" { "How much it varies" }
-            (spread(Ttft, detail, &detail.spread.ttft))
-            (spread(TokensPerSecond, detail, &detail.spread.tokens_per_second))
+            div.pictures {
+                (spread(Ttft, detail, &detail.spread.ttft))
+                (spread(TokensPerSecond, detail, &detail.spread.tokens_per_second))
+            }
         }
         section aria-labelledby="routes" { h2 id="routes" { "How it was measured" } (routes(&detail.routes)) }
         section aria-labelledby="failures" { h2 id="failures" { "Failures" } (failures(detail)) }
@@ -128,7 +129,7 @@ fn days(figure_of: WatchedFigure, detail: &ModelDetail<'_>) -> Markup {
             }
         }
     };
-    figure(&format!("{}. {description}", cells::title(figure_of)), &chart.render(), &table)
+    figure(cells::title(figure_of), description, &chart.render(), &table)
 }
 
 fn head(figure: WatchedFigure, description: &str) -> ChartHead {
@@ -184,7 +185,7 @@ fn week(detail: &ModelDetail<'_>) -> Markup {
             }
         }
     };
-    figure(description, &chart.render(), &table)
+    figure("Hours of the week", description, &chart.render(), &table)
 }
 
 fn spread(figure_of: WatchedFigure, detail: &ModelDetail<'_>, known: &SpreadPercentiles) -> Markup {
@@ -210,7 +211,7 @@ fn spread(figure_of: WatchedFigure, detail: &ModelDetail<'_>, known: &SpreadPerc
             tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td { (cells::maybe(figure_of, value)) } } } }
         }
     };
-    figure(&format!("{}. {description}", cells::title(figure_of)), &chart.render(), &table)
+    figure(cells::title(figure_of), description, &chart.render(), &table)
 }
 
 fn routes(routes: &[MeasuredRoute]) -> Markup {

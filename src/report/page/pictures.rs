@@ -11,13 +11,14 @@ use maud::{Markup, html};
 /// Models in one picture. More would be a picture that nobody reads, and a page of megabytes.
 const MOST: usize = 40;
 
-/// A picture with its table.
-pub fn figure(caption: &str, picture: &Markup, table: &Markup) -> Markup {
+/// A picture with what it shows and its table.
+pub fn figure(title: &str, description: &str, picture: &Markup, table: &Markup) -> Markup {
     html! {
         figure {
-            figcaption { (caption) }
-            div.picture tabindex="0" role="region" aria-label=(caption) { (picture) }
-            details { summary { "The numbers of this picture" } (scrolling(caption, table)) }
+            figcaption { b { (title) } }
+            (picture)
+            p.quiet { (description) }
+            details { summary { "The numbers of this picture" } (scrolling(title, table)) }
         }
     }
 }
@@ -47,8 +48,8 @@ pub fn range_bars(figure_of: WatchedFigure, models: &[&ReportedModel], links: Pa
         },
         rows: shown.iter().map(|model| range_row(figure_of, model, links)).collect(),
     };
-    let caption = format!("{}{}. {description}", cells::title(figure_of), of_all(shown.len(), all));
-    figure(&caption, &bars.render(), &range_table(figure_of, &shown))
+    let title = format!("{}{}", cells::title(figure_of), of_all(shown.len(), all));
+    figure(&title, &description, &bars.render(), &range_table(figure_of, &shown))
 }
 
 fn of_all(shown: usize, all: usize) -> String {
@@ -135,9 +136,8 @@ pub fn scatter(models: &[&ReportedModel], links: PageLinks) -> Markup {
         points: shown.iter().filter_map(point).collect(),
     };
     let all = with_both.len();
-    let caption =
-        format!("Time to first token against tokens per second{}. {description}", of_all(shown.len(), all));
-    figure(&caption, &picture.render(), &scatter_table(shown))
+    let title = format!("Time to first token against tokens per second{}", of_all(shown.len(), all));
+    figure(&title, description, &picture.render(), &scatter_table(shown))
 }
 
 fn scatter_table(models: &[&ReportedModel]) -> Markup {

@@ -23,8 +23,10 @@ pub fn page(detail: &ProviderDetail<'_>) -> String {
         }
         section aria-labelledby="pictures" {
             h2 id="pictures" { "How much it varies" }
-            (pictures::range_bars(Ttft, &detail.models, links))
-            (pictures::range_bars(TokensPerSecond, &detail.models, links))
+            div.pictures {
+                (pictures::range_bars(Ttft, &detail.models, links))
+                (pictures::range_bars(TokensPerSecond, &detail.models, links))
+            }
         }
         section aria-labelledby="changes" {
             h2 id="changes" { "What changed" }

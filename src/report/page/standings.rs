@@ -11,8 +11,9 @@ pub fn table(models: &[&ReportedModel], links: PageLinks) -> Markup {
     let table = html! {
         table id="models" {
             caption {
-                "Models by time to first token, fastest first. Where several models share places, their " b { "order is open" }
-                ": the measurements do not tell which of them is faster. A line parts models that they do tell apart."
+                "Models by time to first token (TTFT), fastest first. Models of one tier are " b { "too close to call" }
+                ": their intervals overlap, so another month could turn their order. A line parts the tiers. The true median lies \
+                 in a 95 % interval 19 times of 20."
             }
             thead {
                 tr {

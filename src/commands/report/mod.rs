@@ -35,8 +35,8 @@ const TEXTS: MethodTexts =
 /// Runs the command and returns its exit status.
 ///
 /// # Errors
-/// Status 2 for flags that cannot be used and folders of somebody else, 75 for a store that cannot be reached and a site
-/// that another report is writing, 1 for files that cannot be written.
+/// Status 2 for flags that cannot be used and folders of somebody else, 75 for a store that cannot be reached, 1 for
+/// files that cannot be written and a site that another report is writing.
 pub async fn run(args: ReportArgs, context: Context) -> Result<Exit, CommandError> {
     if args.output.is_none() && args.site.is_none() && !args.json {
         let nothing = CommandError::usage("it is not said what to write");
@@ -180,8 +180,7 @@ fn unwritten(error: SiteError) -> CommandError {
         SiteError::Io(..) => "the site before is still there",
     };
     let exit = match &error {
-        SiteError::Busy(_) => Exit::NotStored,
-        SiteError::Io(..) => Exit::No,
+        SiteError::Busy(_) | SiteError::Io(..) => Exit::No,
         _ => Exit::Usage,
     };
     CommandError::usage(&error).exit(exit).hint(hint)

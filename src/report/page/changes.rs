@@ -1,7 +1,7 @@
 //! Changes on a page: what moved, since when, how far it reaches, and why.
 
 use super::{PageLinks, cells, linked};
-use crate::domain::series_change::{ChangeScope, SeriesChange};
+use crate::domain::series_change::{ChangeScope, ChangedLevel, SeriesChange, WatchedFigure};
 use crate::output::change_letter::level_words;
 use crate::output::text;
 use crate::report::contents::ReportedChange;
@@ -40,9 +40,21 @@ fn item(change: &SeriesChange, links: PageLinks) -> Markup {
     }
 }
 
-/// For example `ttft 412 ms → 515 ms, +25 % [+21, +29]`.
+/// The figure's name for people.
+fn name(figure: WatchedFigure) -> &'static str {
+    match figure {
+        WatchedFigure::Ttft => "TTFT",
+        WatchedFigure::TokensPerSecond => "tokens/s",
+    }
+}
+
+/// For example `TTFT 412 ms → 515 ms, +25 % [+21, +29]`.
 pub fn sentence(change: &SeriesChange) -> String {
-    text::escape(&level_words(&change.level))
+    let words = text::escape(&level_words(&change.level));
+    match &change.level {
+        ChangedLevel::Figure { figure, .. } => words.replacen(figure.as_str(), name(*figure), 1),
+        ChangedLevel::Swap { .. } => words,
+    }
 }
 
 /// The cause line.

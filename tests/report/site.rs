@@ -4,7 +4,6 @@ use super::world::{ReportWorld, models};
 use crate::stores::backend::Backend;
 use crate::support::Home;
 use crate::support::ran::{in_little_space, ran};
-use llmbench::storage::Store;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;

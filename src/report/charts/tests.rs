@@ -5,6 +5,7 @@ use crate::domain::interval::Interval;
 use crate::domain::series_change::EstimatedTime;
 use crate::report::markup_check::{ReadElement, elements};
 use chrono::{DateTime, TimeDelta, Utc};
+use maud::Markup;
 use proptest::prelude::*;
 
 fn head(title: &str, unit: Unit) -> ChartHead {

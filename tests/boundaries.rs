@@ -51,7 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("daemon", &["domain", "wire", "providers", "storage", "outbox", "measure", "listings", "bridge/client"]),
     ("output", &["domain", "measure", "listings"]),
     ("export", &["domain", "storage", "measure", "output"]),
-    ("report", &["domain", "storage", "measure", "output"]),
+    ("report", &["domain", "measure", "output"]),
     ("cli", &[]),
     ("settings", &["cli", "domain", "http", "notify", "providers", "storage", "wire"]),
     (

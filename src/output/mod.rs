@@ -49,7 +49,7 @@ pub mod run_report;
 pub mod runs;
 pub mod scale;
 #[cfg(test)]
-mod schema_check;
+pub mod schema_check;
 pub mod side_by_side;
 #[cfg(test)]
 mod snapshots;

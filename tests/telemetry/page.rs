@@ -130,6 +130,7 @@ pub fn pulse() -> DaemonStatus {
             damaged: 2,
         },
         calibration: Some(calibration(now)),
+        site_failure: None,
         suspected: Vec::new(),
         loop_lag_seconds: 0.012,
         log_lines_dropped: 9,

@@ -60,6 +60,9 @@ pub struct DaemonStatus {
     /// Calibrations of the host; reports of older programs lack them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationReport>,
+    /// Why the site of `[report]` was last not written; `None` after one that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_failure: Option<String>,
     /// Providers of which most models refuse: none of their models is set aside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspected: Vec<SuspectedProvider>,

@@ -259,7 +259,7 @@ fn names_beside_points_never_overlap() {
         .filter(|element| element.name == "text" && element.text.starts_with("provider/"))
         .map(|element| {
             let number = |name: &str| numbers(&element.attributes[name])[0];
-            let width = element.text.chars().count() as f64 * 5.9;
+            let width = element.text.chars().count() as f64 * 6.5;
             let left = match element.attributes["text-anchor"].as_str() {
                 "start" => number("x"),
                 "end" => number("x") - width,

@@ -199,7 +199,8 @@ fn with_room<'a>(plot: &Plot, ticks: &'a [(f64, String)]) -> Vec<(f64, &'static 
 
 /// Where a text that is to be centred at `x` stands, so that it does not leave the sheet.
 pub(super) fn anchored(x: f64, text: &str) -> (f64, &'static str) {
-    let half = words::width(text) as f64 * COLUMN / 2.0;
+    // Wide letters are wider than a column.
+    let half = words::width(text) as f64 * COLUMN / 2.0 + 2.0;
     if x - half < 1.0 {
         (1.0, "start")
     } else if x + half > WIDTH - 1.0 {

@@ -179,8 +179,8 @@ impl NamePlaces {
     }
 }
 
-/// Right and left, above the cross; then above and below.
-fn candidates(text: &str, (x, y): (f64, f64)) -> [(PlacedName, TakenBox); 4] {
+/// Right and left, above the cross and below it; then above and below the point.
+fn candidates(text: &str, (x, y): (f64, f64)) -> [(PlacedName, TakenBox); 6] {
     let width = words::width(text) as f64 * COLUMN;
     let place = |anchor, dx: f64, dy: f64| {
         let (x, y) = (x + dx, y + dy);
@@ -195,6 +195,8 @@ fn candidates(text: &str, (x, y): (f64, f64)) -> [(PlacedName, TakenBox); 4] {
     [
         place("start", POINT + 2.0, -4.0),
         place("end", -POINT - 2.0, -4.0),
+        place("start", POINT + 2.0, LINE),
+        place("end", -POINT - 2.0, LINE),
         place("middle", 0.0, -POINT - 4.0),
         place("middle", 0.0, POINT + LINE),
     ]

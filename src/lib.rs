@@ -6,6 +6,7 @@
 //! - [`settings`]: resolves flag, environment, file and default; secrets that cannot print
 //! - [`commands`]: the commands: settings in, exit status out
 //! - [`export`]: stored rows as files: CSV, JSON, Parquet
+//! - [`report`]: the published page: pictures, feed, badges
 //! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`listings`]: providers' lists of models, compared with the measured ones
 //! - [`daemon`]: measuring around the clock: due series, claims, pace, budgets, lanes, status
@@ -34,6 +35,7 @@ pub mod notify;
 pub mod outbox;
 pub mod output;
 pub mod providers;
+pub mod report;
 pub mod settings;
 pub mod simulator;
 pub mod storage;

@@ -29,6 +29,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("io::stderr", &["output/"]),
     ("tokio::signal", &["commands/interrupt.rs"]),
     ("parquet::", &["export/"]),
+    ("maud::", &["report/"]),
     ("ring::signature", &["export/receipts/signature.rs"]),
     ("toml::", &["settings/"]),
 ];
@@ -50,6 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("daemon", &["domain", "wire", "providers", "storage", "outbox", "measure", "listings", "bridge/client"]),
     ("output", &["domain", "measure", "listings"]),
     ("export", &["domain", "storage", "measure", "output"]),
+    ("report", &["domain", "measure", "output"]),
     ("cli", &[]),
     ("settings", &["cli", "domain", "http", "notify", "providers", "storage", "wire"]),
     (
@@ -58,6 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cli",
             "settings",
             "export",
+            "report",
             "output",
             "notify",
             "daemon",

@@ -6,6 +6,7 @@
 mod action;
 mod aimock;
 mod boundaries;
+mod browser;
 mod calibrate;
 mod catalog;
 mod completions;
@@ -33,6 +34,7 @@ mod providers;
 mod proxies;
 mod raw_server;
 mod readme;
+mod report;
 mod results;
 mod run_bad_input;
 mod run_basics;

@@ -36,7 +36,7 @@ pub struct CalibrateArgs {
 }
 
 /// An explanation of the figures, printed by `--help` and the man page.
-const CALIBRATED: &str = "\
+pub const CALIBRATED: &str = "\
 The simulator runs as a process of its own and notes when each token leaves. Errors are what llmbench measured minus what \
 the simulator noted, for TTFT in milliseconds, for inter-token latency and tokens/s in percent, each with the interval of 95 % \
 of its mean. The load is one loop that never waits for each core, made by this command and ended with it. The verdict is that \

@@ -58,7 +58,7 @@ pub struct ResultsChangesAckArgs {
 }
 
 /// An explanation of changes, printed by `--help` and the man page.
-const CHANGED: &str = "\
+pub const CHANGED: &str = "\
 A series is one model as one runner measures it, with one profile, over one kind of connection. A change is a step of its \
 TTFT or of its tokens per second that stays; EFFECT is its size with the interval that holds the true one with 95 %, and \
 BETWEEN the time in which it began. STATE is open while it may go back, and until… where it did; one that lasted for 28 \

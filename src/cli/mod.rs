@@ -20,6 +20,7 @@ pub mod man_pages;
 pub mod models;
 pub mod outbox;
 pub mod rank;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod sim;
@@ -122,6 +123,8 @@ pub enum CliCommand {
     Outbox(outbox::OutboxArgs),
     /// Stored runs: the newest, and one with its timeline
     Results(results::ResultsArgs),
+    /// Write pages of what was measured: one file, or a site for any static host
+    Report(Box<report::ReportArgs>),
     /// State of the measuring: problems first, then every provider, daemons and lanes
     Status(status::StatusArgs),
     /// The script that makes a shell complete commands, flags and names

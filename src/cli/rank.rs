@@ -71,7 +71,7 @@ pub struct ResultsRankArgs {
 }
 
 /// An explanation of places, printed by `--help` and the man page.
-const RANKED: &str = "\
+pub const RANKED: &str = "\
 The figure is the geometric mean of the medians of UTC days, or of 3 hours where most models have fewer than three days, \
 with Student's interval of 95 % for as many blocks as there are; a place needs three. Models that share places are a tier, \
 and their order is open: only between tiers do the intervals of every model above and every model below lie apart, and does \

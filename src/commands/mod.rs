@@ -26,6 +26,7 @@ pub mod notices;
 pub mod outbox;
 pub mod process_log;
 mod prompts;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod scope;
@@ -72,6 +73,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
             outbox::run(args, context(FlagOverrides { state_dir, ..plain() })?).await
         }
         CliCommand::Results(args) => results::run(args, &env, || context(plain())).await,
+        CliCommand::Report(args) => report::run(*args, context(plain())?).await,
         CliCommand::Status(args) => {
             let state_dir = args.state_dir.clone();
             status::run(args, context(FlagOverrides { state_dir, ..plain() })?).await

@@ -27,6 +27,7 @@ pub struct Liveness {
     lanes: Mutex<BTreeMap<String, WatchdogSignal>>,
     lane_limit: Duration,
     dropped: Box<dyn Fn() -> u64 + Send + Sync>,
+    site_failure: Mutex<Option<String>>,
 }
 
 impl Default for Liveness {
@@ -50,6 +51,7 @@ impl Liveness {
             lanes: Mutex::default(),
             lane_limit: LANE + deadline,
             dropped: Box::new(dropped),
+            site_failure: Mutex::default(),
         }
     }
 
@@ -61,6 +63,16 @@ impl Liveness {
     /// Number of log lines that were dropped.
     pub fn log_lines_dropped(&self) -> u64 {
         (self.dropped)()
+    }
+
+    /// Notes why the site of a report was not written, or that it was.
+    pub fn wrote_site(&self, failure: Option<String>) {
+        *self.site_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Why the site of a report was last not written.
+    pub fn site_failure(&self) -> Option<String> {
+        self.site_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Counts and logs an event.

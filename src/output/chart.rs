@@ -1,5 +1,6 @@
 //! A small histogram of a distribution. Only for wide terminals and enough samples; the table says the same in numbers.
 
+use super::scale::AxisScale;
 use super::view::ReportView;
 use super::{text, units};
 use crate::measure::metrics::{METRICS, Metric, position};
@@ -55,9 +56,10 @@ fn chart(metric: &Metric, sorted: &[f64], unicode: bool) -> Option<Vec<String>> 
         return None;
     }
     let (low, high) = range(sorted)?;
-    let counts = bins(sorted, low, high);
+    let scale = AxisScale::linear([low, high], 0.0)?;
+    let counts = bins(sorted, &scale);
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
-    let edge = |place: usize| low + (high - low) * place as f64 / BINS as f64;
+    let edge = |place: usize| scale.value(place as f64 / BINS as f64);
     let labels: Vec<String> = (0..BINS).map(|place| units::cell(metric.unit, edge(place), unicode)).collect();
     // The samples are closer together than the precision of the labels; the table has said everything.
     if labels.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -85,10 +87,10 @@ fn range(sorted: &[f64]) -> Option<(f64, f64)> {
     (high > low).then_some((low, high))
 }
 
-fn bins(sorted: &[f64], low: f64, high: f64) -> [usize; BINS] {
+fn bins(sorted: &[f64], scale: &AxisScale) -> [usize; BINS] {
     let mut counts = [0; BINS];
     for sample in sorted {
-        let place = ((sample - low) / (high - low) * BINS as f64) as usize;
+        let place = (scale.share(*sample) * BINS as f64) as usize;
         counts[place.min(BINS - 1)] += 1;
     }
     counts
@@ -118,7 +120,7 @@ mod tests {
         samples.push(60.0);
         let (low, high) = range(&samples).unwrap();
         assert!(low == 0.2 && high < 1.0);
-        let counts = bins(&samples, low, high);
+        let counts = bins(&samples, &AxisScale::linear([low, high], 0.0).unwrap());
         assert_eq!(counts.iter().sum::<usize>(), 51);
         assert!(counts[BINS - 1] >= 1);
         let drawn = chart(&METRICS[0], &samples, true).unwrap();

@@ -1,6 +1,7 @@
 //! A small chart of a series over time: medians of blocks, and the levels before and after a change. Pure; as wide as the
 //! terminal, and eight lines high.
 
+use super::scale::AxisScale;
 use super::units;
 use crate::measure::metrics::Unit;
 
@@ -12,6 +13,9 @@ const LABELS: usize = 11;
 
 /// The widest drawing: more columns would show single blocks of some weeks.
 const WIDEST: usize = 112;
+
+/// The least height of the drawing, as a logarithm: equal values are in the middle.
+const LEAST: f64 = 0.02;
 
 /// A level over a part of the time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,17 +49,17 @@ impl LevelChart {
             usize::try_from(place).unwrap_or(0).min(width - 1)
         };
         let columns = self.columns(width, column);
-        let scale =
-            LogScale::of(columns.iter().flatten().chain(self.levels.iter().map(|level| &level.value)));
+        let values = columns.iter().flatten().copied().chain(self.levels.iter().map(|level| level.value));
+        let Some(scale) = AxisScale::logarithmic(values, LEAST) else { return Vec::new() };
         let mut canvas = vec![vec![' '; width]; HEIGHT];
         let (line, dot) = if unicode { ('─', '•') } else { ('-', '*') };
         for level in &self.levels {
             let (from, to) = (column(level.from), column(level.to - 1));
-            canvas[scale.row(level.value)][from..=to.max(from)].fill(line);
+            canvas[row(&scale, level.value)][from..=to.max(from)].fill(line);
         }
         for (place, value) in columns.iter().enumerate() {
             if let Some(value) = value {
-                canvas[scale.row(*value)][place] = dot;
+                canvas[row(&scale, *value)][place] = dot;
             }
         }
         let label = |row: usize| self.label(row, &scale, unicode);
@@ -76,40 +80,23 @@ impl LevelChart {
     }
 
     /// The label of a line: a level's where one is in it, and the ends of the scale.
-    fn label(&self, row: usize, scale: &LogScale, unicode: bool) -> String {
-        let level = self.levels.iter().find(|level| scale.row(level.value) == row).map(|level| level.value);
-        let near = |row: usize| self.levels.iter().any(|level| scale.row(level.value).abs_diff(row) < 2);
-        let end = || ((row == 0 || row == HEIGHT - 1) && !near(row)).then(|| scale.value(row));
+    fn label(&self, line: usize, scale: &AxisScale, unicode: bool) -> String {
+        let level = self.levels.iter().find(|level| row(scale, level.value) == line).map(|level| level.value);
+        let near = || self.levels.iter().any(|level| row(scale, level.value).abs_diff(line) < 2);
+        let end = || ((line == 0 || line == HEIGHT - 1) && !near()).then(|| value(scale, line));
         level.or_else(end).map_or_else(String::new, |value| units::cell(self.unit, value, unicode))
     }
 }
 
-/// The logarithms of a chart's lines.
-struct LogScale {
-    low: f64,
-    high: f64,
+/// The line on which a value is drawn.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the lines")]
+fn row(scale: &AxisScale, value: f64) -> usize {
+    ((1.0 - scale.share(value)) * (HEIGHT - 1) as f64).round() as usize
 }
 
-impl LogScale {
-    fn of<'a>(values: impl Iterator<Item = &'a f64>) -> Self {
-        let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value.ln()), high.max(value.ln()))
-        });
-        // Equal values are in the middle.
-        let least = 0.02;
-        let room = ((least - (ends.1 - ends.0)) / 2.0).max(0.0);
-        Self { low: ends.0 - room, high: ends.1 + room }
-    }
-
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the lines")]
-    fn row(&self, value: f64) -> usize {
-        let share = (self.high - value.ln()) / (self.high - self.low);
-        (share * (HEIGHT - 1) as f64).round().clamp(0.0, (HEIGHT - 1) as f64) as usize
-    }
-
-    fn value(&self, row: usize) -> f64 {
-        (self.high - (self.high - self.low) * row as f64 / (HEIGHT - 1) as f64).exp()
-    }
+/// The value that a line stands for.
+fn value(scale: &AxisScale, row: usize) -> f64 {
+    scale.value(1.0 - row as f64 / (HEIGHT - 1) as f64)
 }
 
 #[cfg(test)]

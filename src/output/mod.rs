@@ -49,8 +49,9 @@ pub mod run_details;
 pub mod run_report;
 pub mod runs;
 pub mod sampling_plan;
+pub mod scale;
 #[cfg(test)]
-mod schema_check;
+pub mod schema_check;
 pub mod side_by_side;
 #[cfg(test)]
 mod snapshots;

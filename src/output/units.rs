@@ -76,6 +76,19 @@ pub fn cell(unit: Unit, value: f64, unicode: bool) -> String {
     }
 }
 
+/// A round value on the axis of a chart: without zeros at its end, `1.5 s` and not `1.50 s`; `1e9` for what is long.
+pub fn tick(unit: Unit, value: f64) -> String {
+    if value.abs() >= 1e6 {
+        return format!("{value:e}") + if unit == Unit::Seconds { " s" } else { "" };
+    }
+    let shown = cell(unit, value, true);
+    let (number, unit) =
+        shown.split_once(' ').map_or((shown.as_str(), None), |(number, unit)| (number, Some(unit)));
+    let number =
+        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    unit.map_or_else(|| number.to_owned(), |unit| format!("{number} {unit}"))
+}
+
 /// A metric's value in a sentence.
 pub fn phrase(unit: Unit, value: f64, unicode: bool) -> String {
     if unit == Unit::Rate { rate(value) } else { cell(unit, value, unicode) }
@@ -118,6 +131,17 @@ mod tests {
         assert_eq!(rate(9.999), "10.0 tok/s");
         assert_eq!(rate(99.99), "100 tok/s");
         assert_eq!(rate(38.42), "38.4 tok/s");
+    }
+
+    #[test]
+    fn labels_of_axes_are_short() {
+        assert_eq!(tick(Unit::Seconds, 1.5), "1.5 s");
+        assert_eq!(tick(Unit::Seconds, 0.2), "200 ms");
+        assert_eq!(tick(Unit::Seconds, 10.0), "10 s");
+        assert_eq!(tick(Unit::Rate, 40.0), "40");
+        assert_eq!(tick(Unit::Rate, 0.0), "0");
+        assert_eq!(tick(Unit::Count, 1500.0), "1500");
+        assert_eq!(tick(Unit::Rate, 2e9), "2e9");
     }
 
     #[test]

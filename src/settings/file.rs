@@ -2,6 +2,7 @@
 //! `settings::resolve` combines it with flags and environment.
 
 use super::daemon_table::DaemonTable;
+use super::report::ReportTable;
 use super::{Env, SettingsError, file_error};
 use crate::domain::env_vars::LLMBENCH_CONFIG;
 use crate::domain::secret::Secret;
@@ -25,6 +26,7 @@ pub struct ConfigFile {
     pub profiles: BTreeMap<String, ProfileEntry>,
     pub providers: BTreeMap<String, ProviderEntry>,
     pub notify: NotifyEntry,
+    pub report: ReportTable,
     pub daemon: DaemonTable,
 }
 

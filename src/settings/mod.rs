@@ -24,6 +24,7 @@ mod notify;
 pub mod profiles;
 mod proxies;
 pub mod python_runner;
+pub mod report;
 mod resolve;
 mod signing_key;
 mod state_dir;

@@ -6,6 +6,7 @@ use super::file::{self, ConfigFile, NotifyEntry};
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
 use super::python_runner::PythonVariables;
+use super::report::{self, ReportSettings};
 use super::{
     BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, display, hosts, keys, listen,
     notify, proxies, python_runner, signing_key, state_dir, store,
@@ -53,6 +54,8 @@ pub struct Settings {
     pub named: daemon::ExplicitSettings,
     /// What the Python runner's variables say.
     pub python: PythonVariables,
+    /// The site that a daemon writes, if one is asked for.
+    pub report: Option<ReportSettings>,
     /// Address of a daemon's monitoring endpoints, if one is set.
     pub listen: Option<ListenAddress>,
     env: Env,
@@ -116,6 +119,7 @@ pub(super) fn combine(
             &env,
             file_ref.daemon.listen.as_deref().map(|said| (said, path)),
         )?,
+        report: report::resolve(&file.report, path)?,
         hosts,
         profile,
         profiles,

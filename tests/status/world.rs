@@ -162,6 +162,7 @@ pub fn pulse() -> DaemonStatus {
         outbox: OutboxReport::default(),
         calibration: None,
         plan: None,
+        site_failure: None,
         suspected: Vec::new(),
         loop_lag_seconds: 0.0,
         log_lines_dropped: 0,

@@ -1,6 +1,7 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
 pub mod answers;
+pub mod browser;
 pub mod catalog;
 pub mod documents;
 pub mod forward_proxy;

@@ -131,6 +131,7 @@ pub fn pulse() -> DaemonStatus {
         },
         calibration: Some(calibration(now)),
         plan: None,
+        site_failure: None,
         suspected: Vec::new(),
         loop_lag_seconds: 0.012,
         log_lines_dropped: 9,

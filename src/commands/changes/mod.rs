@@ -6,9 +6,11 @@ mod fact_cache;
 pub mod level_cache;
 mod look;
 pub mod teller;
+mod up_to_date;
 pub mod watch;
 
 pub use look::look;
+pub use up_to_date::up_to_date;
 
 /// Days of which rows that arrived late are looked for by a command, and once a day by a daemon.
 pub const LATE_DAYS: i64 = 30;

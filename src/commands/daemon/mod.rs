@@ -241,6 +241,7 @@ fn beside(
     }
     beside.spawn(model_status::run(Arc::clone(store_handle), daemon_config.tick));
     series_changes::spawn(&mut beside, context, store_handle, events, endpoints, stop);
+    series_changes::spawn_report(&mut beside, context, store_handle, endpoints);
     let (events, liveness) = (events.clone(), Arc::clone(&endpoints.liveness));
     beside
         .spawn(SelfChecker { store_handle: Arc::clone(store_handle), daemon_config, events, liveness }.run());

@@ -4,8 +4,7 @@
 use super::incidents;
 use crate::cli::changes::{ResultsChangesAckArgs, ResultsChangesArgs, ResultsChangesCommand};
 use crate::cli::errors::WindowArgs;
-use crate::commands::changes::level_cache::LevelCache;
-use crate::commands::changes::{LATE_DAYS, evidence, look};
+use crate::commands::changes::{evidence, up_to_date as bring_up_to_date};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::models::change::who;
@@ -21,10 +20,9 @@ use crate::measure::level_shift::LEAST_DAYS;
 use crate::output::changes::explained::{self, ExplainedChange};
 use crate::output::changes::{self, ChangeList, WatchedSeries};
 use crate::output::print;
-use crate::output::progress_counter::ProgressCounter;
 use crate::output::text::escape;
 use crate::storage::history::HistoryFilter;
-use crate::storage::series_blocks::{DueBlocks, SeriesDay, StoredSeries, first_unfinished, series_key};
+use crate::storage::series_blocks::{SeriesDay, StoredSeries, first_unfinished, series_key};
 use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, Duration, SubsecRound, Utc};
@@ -130,17 +128,7 @@ pub(super) async fn up_to_date(
     store: &dyn Store,
     now: DateTime<Utc>,
 ) -> Result<(), CommandError> {
-    let quiet = args.quiet || args.json;
-    let mut due = DueBlocks::find(store, now, LATE_DAYS).await.map_err(failed)?;
-    if due.days() > 0 {
-        let mut counter = ProgressCounter::start("rows read for blocks of series", &context.terminal, quiet);
-        while let Some(rows) = due.derive_next(store).await.map_err(failed)? {
-            counter.more(rows);
-        }
-        counter.done();
-    }
-    look(store, now, &mut LevelCache::default()).await.map_err(failed)?;
-    Ok(())
+    bring_up_to_date(store, now, &context.terminal, args.quiet || args.json).await.map_err(failed)
 }
 
 /// How many of these series are judged, and why the others are not. Series that fell silent are not counted.

@@ -294,6 +294,7 @@ impl ControlLoop {
             outbox,
             calibration: self.shared.gate.report(),
             plan: self.plan,
+            site_failure: self.start.liveness.site_failure(),
             suspected: self.shared.suspected(),
             loop_lag_seconds: std::mem::take(&mut self.lag).as_secs_f64(),
             log_lines_dropped: self.start.liveness.log_lines_dropped(),

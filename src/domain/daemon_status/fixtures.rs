@@ -29,6 +29,7 @@ pub fn daemon_status(at: DateTime<Utc>) -> DaemonStatus {
         outbox: OutboxReport::default(),
         calibration: None,
         plan: None,
+        site_failure: None,
         suspected: Vec::new(),
         loop_lag_seconds: 0.001,
         log_lines_dropped: 0,

@@ -62,6 +62,7 @@ impl DaemonStatus {
             self.clock_stepped(),
             self.starved(),
             self.log_dropped(),
+            self.site_unwritten(),
             self.calibration.as_ref().and_then(|report| report.problem(self.uptime(), self.written_at)),
         ]
         .into_iter()
@@ -87,6 +88,14 @@ impl DaemonStatus {
         let problem =
             DaemonProblem::new(ProblemKind::DaemonSilent, ProblemSeverity::Unhealthy, "daemon", sentence);
         Some(problem.command("llmbench daemon").fatal(age > STATUS_LIMIT))
+    }
+
+    /// Measuring goes on, and the site before is still there.
+    fn site_unwritten(&self) -> Option<DaemonProblem> {
+        let sentence = format!("the site is not written: {}", self.site_failure.as_ref()?);
+        let problem =
+            DaemonProblem::new(ProblemKind::SiteUnwritten, ProblemSeverity::Degraded, "report", sentence);
+        Some(problem.command("llmbench config show"))
     }
 
     fn uptime(&self) -> TimeDelta {

@@ -63,6 +63,9 @@ pub struct DaemonStatus {
     /// What the sampling plan comes to; `None` where every series has its configured cadence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanReport>,
+    /// Why the site of `[report]` was last not written; `None` after one that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_failure: Option<String>,
     /// Providers of which most models refuse: none of their models is set aside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspected: Vec<SuspectedProvider>,

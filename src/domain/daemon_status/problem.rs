@@ -135,6 +135,8 @@ pub enum ProblemKind {
     HostUnfit,
     /// The host was not calibrated for long, though a daemon wants to.
     CalibrationOld,
+    /// The site of `[report]` could not be written.
+    SiteUnwritten,
     /// The state cannot be read at all.
     CouldNotLook,
 }
@@ -143,7 +145,7 @@ pub enum ProblemKind {
 const RUNNER_SILENT: &str = "A remote runner is silent";
 
 /// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that explains it.
-const CAUSES: [(ProblemKind, &str, &str); 29] = [
+const CAUSES: [(ProblemKind, &str, &str); 30] = [
     (ProblemKind::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (ProblemKind::DaemonGone, "daemon_gone", "The daemon is silent"),
     (ProblemKind::DaemonStopped, "daemon_stopped", "The daemon was stopped"),
@@ -172,6 +174,7 @@ const CAUSES: [(ProblemKind, &str, &str); 29] = [
     (ProblemKind::RunnerNeverHeard, "runner_never_heard", RUNNER_SILENT),
     (ProblemKind::HostUnfit, "host_unfit", troubleshooting::CALIBRATION),
     (ProblemKind::CalibrationOld, "calibration_old", troubleshooting::CALIBRATION),
+    (ProblemKind::SiteUnwritten, "site_unwritten", "Pages of a report"),
     (ProblemKind::CouldNotLook, "could_not_look", "Nothing can be known"),
 ];
 

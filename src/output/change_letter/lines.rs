@@ -121,7 +121,7 @@ fn model(change: &SeriesChange) -> String {
 }
 
 /// For example `ttft 412 ms → 515 ms, +25 % [+21, +29]`.
-fn level(level: &ChangedLevel) -> String {
+pub fn level(level: &ChangedLevel) -> String {
     match level {
         ChangedLevel::Swap { fact, before, after } => format!("{fact} {before} → {after}"),
         ChangedLevel::Figure { figure, before, after, ratio } => {

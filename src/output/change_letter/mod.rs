@@ -14,6 +14,7 @@ use super::units::{counted, grouped};
 use crate::domain::notice::{ChangeMoment, ChangeNotice, NoticeMessage, ToldChange, letter_id};
 use crate::domain::series_change::{ChangeScope, SeriesChange};
 use lines::Movement;
+pub use lines::level as level_words;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most changes of one group in a mail.

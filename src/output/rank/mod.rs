@@ -5,7 +5,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use rows::{RankRow, document, sheet};
+pub use rows::{RankRow, document, rows, sheet};
 
 use super::list_report::{Column, ListReport};
 use super::view::ReportView;

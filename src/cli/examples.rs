@@ -113,7 +113,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "report",
         &[
-            ("llmbench report --output report.html --open", "One file with everything in it, in the browser."),
+            (
+                "llmbench report --output report.html --open",
+                "One file with everything in it, in the browser.",
+            ),
             (
                 "llmbench report --site /srv/www/bench --since 90d --quiet",
                 "A site for any static host; from cron, or by `[report]` of the configuration.",

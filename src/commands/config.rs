@@ -38,7 +38,8 @@ fn show(args: &ConfigShowArgs, context: &Context) -> Result<Exit, CommandError> 
     let mut found = plain(context)?;
     let settings = &context.settings;
     let keys: Vec<SettingRow> = settings.hosts.iter().flat_map(|host| of_host(host, settings)).collect();
-    let rules = settings.shown_daemon().into_iter().chain(settings.shown_report()).chain(settings.shown_notify());
+    let rules =
+        settings.shown_daemon().into_iter().chain(settings.shown_report()).chain(settings.shown_notify());
     let rules = settings.shown_proxies().into_iter().chain(rules).map(rule).chain([signing_key(settings)]);
     let wanted = |one: &SettingRow| args.verbose || args.json || one.is_set();
     found.extend(keys.into_iter().chain(rules).filter(wanted));

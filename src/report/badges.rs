@@ -120,7 +120,7 @@ mod tests {
         let badge = Badge::ttft("acme/fast-1", Some(0.214));
         let found = elements(&badge.render().0);
         assert_eq!(found[1].text, "acme/fast-1: TTFT 214 ms");
-        assert_eq!(found[0].attributes["viewBox"], "0 0 102 20");
+        assert_eq!(found[0].attributes["viewBox"], "0 0 94 20");
         insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../../tests/snapshots" }, {
             insta::assert_snapshot!("badge_ttft", badge.render().0);
         });

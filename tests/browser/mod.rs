@@ -3,9 +3,11 @@
 
 mod pictures;
 
+use crate::report::world::{ReportWorld, models};
+use crate::stores::backend::Backend;
 use crate::support::browser::problems;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A folder with one page.
 fn written(page: &str) -> (tempfile::TempDir, PathBuf) {
@@ -20,6 +22,40 @@ fn every_chart_is_a_good_page() {
     let (_folder, page) = written(&pictures::page());
     let found = problems(&[page]);
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Names as providers give them: long, foreign, from right to left, and with markup.
+const NAMES: [&str; 5] = [
+    "delta-labs:a-model-whose-name-is-as-long-as-names-of-models-have-become-by-now-80",
+    "fuji:日本語モデル-8b",
+    "levant:שלום-7b",
+    "gamma:<b>bold</b>&amp;\"quoted\"",
+    "éclair:modèle/7b",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_a_site_is_a_good_page() {
+    let world = ReportWorld::new(Backend::sqlite()).await;
+    let named = NAMES.iter().map(|name| ((*name).to_owned(), 0.5));
+    world.measure(&models(12).into_iter().chain(named).collect::<Vec<_>>(), 30).await;
+    let said = world.report(&["--output", "report.html", "--site", "www"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let site = world.home.path().join("www");
+    let mut pages =
+        vec![world.home.path().join("report.html"), site.join("index.html"), site.join("methodology.html")];
+    pages.push(first_page(&site.join("models")));
+    pages.push(first_page(&site.join("providers")));
+    let found = tokio::task::spawn_blocking(move || problems(&pages)).await.unwrap();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The first page in a folder, or in its first folder.
+fn first_page(folder: &Path) -> PathBuf {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    let page = entries.iter().find(|entry| entry.extension().is_some_and(|end| end == "html"));
+    page.cloned().unwrap_or_else(|| first_page(&entries[0]))
 }
 
 /// Each check finds what it is there for.

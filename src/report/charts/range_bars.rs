@@ -24,7 +24,7 @@ pub struct RangeRow {
     pub label: String,
     /// Where the label leads, relative to the page.
     pub link: Option<String>,
-    /// Neighbouring rows of one tier share a band behind them, named `tier N`; their order is open.
+    /// Neighbouring rows of one tier share a band behind them, and are said to be too close to call.
     pub tier: Option<u32>,
     pub median: Option<f64>,
     /// The 95 % interval of the median: the thick bar.
@@ -90,8 +90,19 @@ struct TierBand<'a> {
 
 impl<'a> TierBand<'a> {
     fn new(rows: &'a [RangeRow], place: usize, top: f64) -> Self {
-        let title = if rows.first().is_some_and(|row| row.tier.is_some()) { TIER_LINE } else { 0.0 };
-        Self { rows, is_even: place.is_multiple_of(2), top, height: title + ROW * rows.len() as f64 }
+        let mut band = Self { rows, is_even: place.is_multiple_of(2), top, height: 0.0 };
+        band.height = band.first_row() - top + ROW * rows.len() as f64;
+        band
+    }
+
+    /// Said where the order of rows says nothing.
+    fn title(&self) -> Option<String> {
+        let tier = self.tier().filter(|_| self.rows.len() > 1);
+        tier.map(|tier| format!("tier {tier}: too close to call"))
+    }
+
+    fn first_row(&self) -> f64 {
+        self.top + if self.title().is_some() { TIER_LINE } else { 0.0 }
     }
 
     fn tier(&self) -> Option<u32> {
@@ -108,13 +119,9 @@ impl<'a> TierBand<'a> {
     }
 
     fn rows(&self, unit: Unit, plot: &Plot, scale: &AxisScale) -> Markup {
-        let title = self.tier().map(|tier| match self.rows.len() {
-            1 => format!("tier {tier}"),
-            _ => format!("tier {tier}: too close to call"),
-        });
-        let first = self.top + if title.is_some() { TIER_LINE } else { 0.0 };
+        let first = self.first_row();
         html! {
-            @if let Some(title) = title {
+            @if let Some(title) = self.title() {
                 text.quiet x="6" y=(Coordinate(self.top + BASELINE)) { (title) }
             }
             @for (place, row) in self.rows.iter().enumerate() {

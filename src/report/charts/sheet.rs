@@ -10,8 +10,8 @@ use std::fmt::{Display, Formatter, Write};
 /// Width of every sheet, in its own units; text is 11 of them high.
 pub(super) const WIDTH: f64 = 360.0;
 
-/// Width of a column of text: a character of average width.
-pub(super) const COLUMN: f64 = 5.9;
+/// Width of a column of text in the widest of the fonts that systems have: no name runs into its value.
+pub(super) const COLUMN: f64 = 6.5;
 
 /// A coordinate, to a tenth of a unit: finer is not visible.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -166,21 +166,41 @@ pub(super) fn x_axis(plot: &Plot, ticks: &[(f64, String)], is_tall: bool) -> Mar
         .fold(PathData::default(), |path, (share, _)| path.start(plot.x(*share), plot.top).down(plot.bottom));
     html! {
         path.grid d=(lines) {}
-        @for (share, label) in ticks {
-            (x_label(plot.x(*share), plot.bottom + 14.0, label))
-            @if is_tall { (x_label(plot.x(*share), plot.top - 5.0, label)) }
+        @for (x, anchor, label) in with_room(plot, ticks) {
+            (x_label(x, plot.bottom + 14.0, anchor, label))
+            @if is_tall { (x_label(x, plot.top - 5.0, anchor, label)) }
         }
     }
 }
 
-fn x_label(x: f64, y: f64, label: &str) -> Markup {
-    let (x, anchor) = anchored(x, label);
+fn x_label(x: f64, y: f64, anchor: &str, label: &str) -> Markup {
     html! { text.quiet x=(Coordinate(x)) y=(Coordinate(y)) text-anchor=(anchor) { (label) } }
+}
+
+/// The labels that do not run into the one before them: even steps are close together at the end of a logarithmic axis.
+fn with_room<'a>(plot: &Plot, ticks: &'a [(f64, String)]) -> Vec<(f64, &'static str, &'a str)> {
+    let mut end = f64::NEG_INFINITY;
+    let mut labels = Vec::new();
+    for (share, label) in ticks {
+        let (x, anchor) = anchored(plot.x(*share), label);
+        let width = words::width(label) as f64 * COLUMN;
+        let left = match anchor {
+            "start" => x,
+            "end" => x - width,
+            _ => x - width / 2.0,
+        };
+        if left > end {
+            labels.push((x, anchor, label.as_str()));
+            end = left + width + COLUMN / 2.0;
+        }
+    }
+    labels
 }
 
 /// Where a text that is to be centred at `x` stands, so that it does not leave the sheet.
 pub(super) fn anchored(x: f64, text: &str) -> (f64, &'static str) {
-    let half = words::width(text) as f64 * COLUMN / 2.0;
+    // Wide letters are wider than a column.
+    let half = words::width(text) as f64 * COLUMN / 2.0 + 2.0;
     if x - half < 1.0 {
         (1.0, "start")
     } else if x + half > WIDTH - 1.0 {

@@ -177,7 +177,7 @@ impl NamePlaces {
     }
 }
 
-/// Right, left, above and below.
+/// Right and left, above the cross; then above and below.
 fn candidates(text: &str, (x, y): (f64, f64)) -> [(PlacedName, TakenBox); 4] {
     let width = words::width(text) as f64 * COLUMN;
     let place = |anchor, dx: f64, dy: f64| {
@@ -191,8 +191,8 @@ fn candidates(text: &str, (x, y): (f64, f64)) -> [(PlacedName, TakenBox); 4] {
         (name, (left, y - LINE + 2.0, left + width, y + 2.0))
     };
     [
-        place("start", POINT + 3.0, 4.0),
-        place("end", -POINT - 3.0, 4.0),
+        place("start", POINT + 2.0, -4.0),
+        place("end", -POINT - 2.0, -4.0),
         place("middle", 0.0, -POINT - 4.0),
         place("middle", 0.0, POINT + LINE),
     ]

@@ -5,13 +5,13 @@
 pub(super) const STYLE: &str = "\
 .chart{--c-quiet:#565e6b;--c-grid:#e1e4e9;--c-tier:#f0f3f7;--c-odd:#fafbfc;--c-main:#1b65a6;--c-pale:#9cc0e0;--c-band:#c9ddf0;\
 --c-mark:#14181f;--c-bad:#b3261e;--c-change:#8a4b00;--c-when:#f3dfc1;\
---h0:#e3eef9;--h1:#c0d9ef;--h2:#95c0e2;--h3:#63a2d3;--h4:#3a80bd;--h5:#1b5c9a;--h6:#093768;\
+--h0:#d6e6f5;--h1:#b9d5ed;--h2:#95c0e2;--h3:#63a2d3;--h4:#3a80bd;--h5:#1b5c9a;--h6:#093768;\
 display:block;width:100%;max-width:32rem;height:auto;fill:currentColor;font:11px system-ui,sans-serif;print-color-adjust:exact;\
 -webkit-print-color-adjust:exact}\
 @media screen and (prefers-color-scheme:dark){\
 .chart{--c-quiet:#a9b2bf;--c-grid:#2c333d;--c-tier:#1d232c;--c-odd:#181c23;--c-main:#6fb2ee;--c-pale:#38628a;--c-band:#24435f;\
 --c-mark:#f4f6f9;--c-bad:#ff8f85;--c-change:#f2b661;--c-when:#4a3a20;\
---h0:#12273b;--h1:#153c5f;--h2:#1c5587;--h3:#2a73b0;--h4:#4d97d3;--h5:#86bdea;--h6:#cfe5f9}}\
+--h0:#1a3a58;--h1:#1d4b75;--h2:#236096;--h3:#2f7abb;--h4:#4d97d3;--h5:#86bdea;--h6:#cfe5f9}}\
 .chart path{fill:none}\
 .chart a text{fill:var(--c-main);text-decoration:underline}\
 .chart .quiet{fill:var(--c-quiet)}\

@@ -106,7 +106,7 @@ impl TimeSeries {
         let ends =
             self.points.iter().filter_map(|point| point.interval).flat_map(|ends| [ends.low, ends.high]);
         let ends = ends.filter(|end| (low / REACH..=high * REACH).contains(end));
-        AxisScale::fitting(values.iter().copied().chain(ends), FACTOR, LEAST)
+        AxisScale::fitting(values.iter().copied().chain(ends), FACTOR, LEAST).map(|scale| scale.rounded(5))
     }
 
     fn time(&self) -> Option<TimeSpan> {

@@ -135,9 +135,11 @@ impl ScatterPoint {
                 text x=(Coordinate(name.x)) y=(Coordinate(name.y)) text-anchor=(name.anchor) { (name.text) }
             }
         };
+        // A visible name names its link; a second one must not differ from it.
+        let hidden = name.is_none().then(|| words::escaped(&self.label));
         html! {
             @if let Some(link) = &self.link {
-                a href=(link) aria-label=(words::escaped(&self.label)) { (drawn) }
+                a href=(link) aria-label=[hidden] { (drawn) }
             } @else { (drawn) }
         }
     }

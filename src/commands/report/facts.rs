@@ -105,7 +105,8 @@ async fn series(
             }
         }
         found.extend(some.iter().filter_map(|one| {
-            let (blocks, newest) = read.remove(&one.key)?;
+            let (mut blocks, newest) = read.remove(&one.key)?;
+            blocks.shrink_to_fit();
             (!blocks.is_empty()).then(|| BlockHistory {
                 series: one.series.clone(),
                 first_slot: one.first_slot,

@@ -114,6 +114,9 @@ fn attempts(series: &[&BlockHistory], figure: WatchedFigure) -> ModelAttempts {
             connection: of.connection.clone(),
         };
         let runs = found.series.entry(stratum).or_default();
+        // Millions of samples at once: room for these, and not for twice as many.
+        let samples = one.blocks.iter().filter_map(|block| block.figure(figure));
+        runs.samples.reserve_exact(samples.map(|known| known.samples as usize).sum());
         for block in &one.blocks {
             let Some(known) = block.figure(figure) else { continue };
             let at = slot_start(block.slot).timestamp_millis();

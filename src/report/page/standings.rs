@@ -10,26 +10,29 @@ use maud::{Markup, html};
 pub fn table(models: &[&ReportedModel], links: PageLinks) -> Markup {
     let table = html! {
         table id="models" {
-            caption {
-                "Models by time to first token (TTFT), fastest first. Models of one tier are " b { "too close to call" }
-                ": their intervals overlap, so another month could turn their order. A line parts the tiers. The true median lies \
-                 in a 95 % interval 19 times of 20."
-            }
+            caption { "Models by time to first token (TTFT), fastest first" }
             thead {
                 tr {
                     th scope="col" { "Model" }
                     th scope="col" { "Place" }
                     (figure_heads(Ttft))
+                    th scope="col" { "Answered" }
                     th scope="col" { "Place by tokens/s" }
                     (figure_heads(TokensPerSecond))
-                    th scope="col" { "Answered" }
                     th scope="col" { "Newest sample before" }
                 }
             }
             tbody { @for (place, model) in models.iter().enumerate() { (row(model, begins_tier(models, place), links)) } }
         }
     };
-    scrolling("Table of models", &table)
+    html! {
+        p {
+            "Models of one tier are " b { "too close to call" }
+            ": their intervals overlap, so another month could turn their order. A line parts the tiers. The true median \
+             lies in a 95 % interval 19 times of 20."
+        }
+        (scrolling("Table of models", &table))
+    }
 }
 
 fn figure_heads(figure: WatchedFigure) -> Markup {
@@ -55,8 +58,8 @@ fn row(model: &ReportedModel, begins_tier: bool, links: PageLinks) -> Markup {
         tr class=[begins_tier.then_some("tier")] data-find=(name) {
             th.name scope="row" { (linked(&name, links.model(model))) }
             (figure_cells(Ttft, &model.ttft))
-            (figure_cells(TokensPerSecond, &model.tokens_per_second))
             td { (cells::share(model.availability)) }
+            (figure_cells(TokensPerSecond, &model.tokens_per_second))
             td { @match model.newest_before { Some(at) => { (cells::moment(at)) } None => { (cells::nothing()) } } }
         }
     }

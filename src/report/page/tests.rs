@@ -48,6 +48,7 @@ fn filled() -> ReportFacts {
         vec![history("p:m", 9, 0.4), history("q:n", 9, 0.9), history(ODD, 9, 0.5), history(&long, 9, 1.4)];
     let mut facts = facts(some, 9);
     facts.changes = facts.series.iter().map(change).collect();
+    facts.changes.iter_mut().enumerate().for_each(|(place, one)| one.id = format!("c{place}"));
     let kinds = [("timeout".to_owned(), 7), ("<b>".to_owned(), 1)].into();
     facts.failures.insert(facts.series[0].series.model.clone(), kinds);
     facts

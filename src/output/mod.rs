@@ -26,6 +26,7 @@ mod keys;
 pub mod level_chart;
 pub mod lifecycle;
 pub mod list_report;
+pub mod live;
 pub mod log;
 pub mod markdown;
 pub mod models;
@@ -45,6 +46,7 @@ pub mod recompute;
 pub mod row_fields;
 pub mod run_counts;
 pub mod run_details;
+pub mod run_progress;
 pub mod run_report;
 pub mod runs;
 #[cfg(test)]

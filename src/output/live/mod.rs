@@ -8,11 +8,15 @@ mod list;
 pub mod live_run;
 mod page;
 mod run_draw;
+#[cfg(test)]
+mod run_tests;
 mod run_view;
 mod screen;
 mod series;
 mod spark;
 mod status_draw;
+#[cfg(test)]
+mod status_tests;
 pub mod status_view;
 mod table;
 #[cfg(test)]
@@ -20,5 +24,5 @@ mod testing;
 pub mod view_thread;
 
 pub use chart::ModelHistory;
-pub use screen::{can_show, stop_process};
+pub use screen::{ScreenStream, can_show, stop_process};
 pub use series::{LiveFailure, LiveSample};

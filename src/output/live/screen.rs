@@ -3,7 +3,6 @@
 
 use super::view_thread::LiveView;
 use crate::output::print;
-use crate::output::terminal::Terminal;
 use chrono::Utc;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -41,9 +40,8 @@ impl ScreenStream {
     }
 }
 
-/// True if a view can be drawn on standard output or error, and keys come from a terminal. `term` is the variable `TERM`.
-pub fn can_show(terminal: &Terminal, stream_is_terminal: bool, term: Option<&str>) -> bool {
-    let _ = terminal;
+/// True if the stream of a view is a terminal that can draw, and keys come from one. `term` is the variable `TERM`.
+pub fn can_show(stream_is_terminal: bool, term: Option<&str>) -> bool {
     stream_is_terminal && io::stdin().is_terminal() && !matches!(term, None | Some("" | "dumb"))
 }
 

@@ -88,7 +88,11 @@ fn header(view: &StatusView, page: &mut Page<'_>, now: DateTime<Utc>) {
         page.line("looking ...", Tint::Quiet);
         return;
     };
-    let (health, tint) = health(report);
+    let is_unheard = view.store.at.is_none() && view.store.error.is_none() && !view.store.is_bridge;
+    let (health, tint) = match report.problems.is_empty() && is_unheard {
+        true => ("asking the store ...".to_owned(), Tint::Quiet),
+        false => health(report),
+    };
     page.parts(&[("llmbench status  ", Tint::Heading), (&clock, Tint::Plain), ("  ", Tint::Plain), (&health, tint)]);
     let most = (page.height() / 8).max(1);
     for problem in report.problems.iter().take(most) {
@@ -124,7 +128,8 @@ fn store_line(view: &StatusView, report: &StatusReport, now: DateTime<Utc>) -> O
     let told = &view.store;
     let remark = told.remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
     match (&told.error, told.at) {
-        (None, None) => None,
+        (None, None) => (!told.is_bridge).then(|| (format!("{name} has not answered yet"), Tint::Quiet)),
+        (Some(_), _) if told.is_bridge => None,
         (None, Some(at)) => {
             let took = units::seconds(told.took.as_secs_f64(), view.terminal.unicode);
             Some((format!("{name}, asked {} in {took}{remark}", ago(at, now)), Tint::Plain))

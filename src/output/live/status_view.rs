@@ -42,6 +42,8 @@ pub struct StoreAnswer {
     pub took: Duration,
     /// Why it does not answer now.
     pub error: Option<String>,
+    /// True if the store is a bridge, which shows no fleet.
+    pub is_bridge: bool,
     /// What was left out to keep a refresh short.
     pub remark: Option<String>,
 }
@@ -185,7 +187,3 @@ impl LiveView for StatusView {
         status_draw::draw(self, frame, now);
     }
 }
-
-#[cfg(test)]
-#[path = "status_tests.rs"]
-mod tests;

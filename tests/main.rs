@@ -36,6 +36,7 @@ mod readme;
 mod results;
 mod run_bad_input;
 mod run_basics;
+mod run_live;
 mod runner;
 mod simulator;
 mod status;

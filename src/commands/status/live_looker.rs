@@ -127,7 +127,7 @@ impl HeardOfStore {
                 let remark = news.rows.is_cut.then(|| "some rows are left out: too many at once".to_owned());
                 self.answer = StoreAnswer { at: Some(Utc::now()), took, remark, ..StoreAnswer::default() };
                 self.fleet = Some(news.fleet);
-                self.changes = news.changes.unwrap_or(self.changes.take());
+                self.changes = news.changes.unwrap_or_else(|| self.changes.take());
                 news.rows
             }
             Err(error) => {

@@ -245,7 +245,8 @@ mod tests {
             ],
             &[],
         );
-        let figures: Vec<_> = rows.samples.iter().map(|row| (row.model.to_string(), row.ttft, row.rate)).collect();
+        let figures: Vec<_> =
+            rows.samples.iter().map(|row| (row.model.to_string(), row.ttft, row.rate)).collect();
         let expected = [
             ("groq:m".to_owned(), Some(0.2), Some(9.0)),
             ("groq:m".to_owned(), None, None),

@@ -191,8 +191,7 @@ mod tests {
 
     #[test]
     fn a_step_is_seen_and_its_mark_has_a_letter() {
-        let points: Vec<(i64, f64)> =
-            (0..100).map(|at| (at, if at < 60 { 0.2 } else { 0.4 })).collect();
+        let points: Vec<(i64, f64)> = (0..100).map(|at| (at, if at < 60 { 0.2 } else { 0.4 })).collect();
         let chart = TimeChart { unit: Unit::Seconds, points: &points, marks: &[60], window: (0, 99) };
         let lines = chart.lines(LABELS + 50, 5, false);
         assert_eq!(lines[0].split_whitespace().next(), Some("400"), "{lines:#?}");

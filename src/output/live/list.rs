@@ -23,7 +23,7 @@ pub struct LiveRow {
 
 /// A line of the list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RowKey {
+pub enum ListLine {
     Provider(String),
     Model(ModelRef),
 }
@@ -110,7 +110,7 @@ pub struct LiveList {
     pub filter: String,
     /// True while the filter is being typed.
     pub typing: bool,
-    selected: Option<RowKey>,
+    selected: Option<ListLine>,
     /// The place of the selection when it was last there.
     place: usize,
     /// The first line that is drawn.
@@ -119,7 +119,7 @@ pub struct LiveList {
 
 impl LiveList {
     /// The lines in their order: each provider with its models. `providers` may have no models.
-    pub fn arrange(&self, rows: &[LiveRow], providers: &BTreeSet<String>) -> Vec<RowKey> {
+    pub fn arrange(&self, rows: &[LiveRow], providers: &BTreeSet<String>) -> Vec<ListLine> {
         let wanted = self.filter.to_lowercase();
         let fits = |name: &str| name.to_lowercase().contains(&wanted);
         let mut groups: BTreeMap<&str, Vec<&LiveRow>> =
@@ -138,23 +138,23 @@ impl LiveList {
             });
         }
         let lines = |(name, models): (&str, Vec<&LiveRow>)| {
-            let models = models.into_iter().map(|row| RowKey::Model(row.model.clone()));
-            std::iter::once(RowKey::Provider(name.to_owned())).chain(models).collect::<Vec<_>>()
+            let models = models.into_iter().map(|row| ListLine::Model(row.model.clone()));
+            std::iter::once(ListLine::Provider(name.to_owned())).chain(models).collect::<Vec<_>>()
         };
         groups.into_iter().flat_map(lines).collect()
     }
 
     /// The place of the selection among these lines: of the same model, else near where it was.
-    pub fn position(&self, lines: &[RowKey]) -> usize {
+    pub fn position(&self, lines: &[ListLine]) -> usize {
         let last = lines.len().saturating_sub(1);
         match &self.selected {
             Some(key) => lines.iter().position(|line| line == key).unwrap_or(self.place.min(last)),
-            None => lines.iter().position(|line| matches!(line, RowKey::Model(_))).unwrap_or(0),
+            None => lines.iter().position(|line| matches!(line, ListLine::Model(_))).unwrap_or(0),
         }
     }
 
     /// The lines that are drawn in so much room; the selection is among them.
-    pub fn window(&mut self, lines: &[RowKey], height: usize) -> Range<usize> {
+    pub fn window(&mut self, lines: &[ListLine], height: usize) -> Range<usize> {
         let position = self.position(lines);
         self.place = position;
         let most = lines.len().saturating_sub(height);
@@ -165,7 +165,7 @@ impl LiveList {
     }
 
     /// Takes a key; `page` is the height of the list.
-    pub fn press(&mut self, key: LiveKey, lines: &[RowKey], page: usize) -> ListStep {
+    pub fn press(&mut self, key: LiveKey, lines: &[ListLine], page: usize) -> ListStep {
         if self.typing {
             self.type_filter(key);
             return ListStep::Taken;
@@ -186,7 +186,7 @@ impl LiveList {
             LiveKey::Char('/') => self.typing = true,
             LiveKey::Escape if !self.filter.is_empty() => self.filter.clear(),
             LiveKey::Enter => {
-                if let Some(RowKey::Model(model)) = lines.get(here) {
+                if let Some(ListLine::Model(model)) = lines.get(here) {
                     self.select(lines, here);
                     return ListStep::Open(model.clone());
                 }
@@ -196,7 +196,7 @@ impl LiveList {
         ListStep::Taken
     }
 
-    fn select(&mut self, lines: &[RowKey], place: usize) {
+    fn select(&mut self, lines: &[ListLine], place: usize) {
         self.place = place.min(lines.len().saturating_sub(1));
         if let Some(line) = lines.get(self.place) {
             self.selected = Some(line.clone());
@@ -237,9 +237,9 @@ mod tests {
     }
 
     fn shown(list: &LiveList, rows: &[LiveRow]) -> Vec<String> {
-        let name = |key: RowKey| match key {
-            RowKey::Provider(name) => name,
-            RowKey::Model(model) => model.to_string(),
+        let name = |key: ListLine| match key {
+            ListLine::Provider(name) => name,
+            ListLine::Model(model) => model.to_string(),
         };
         list.arrange(rows, &BTreeSet::from(["azure".to_owned()])).into_iter().map(name).collect()
     }
@@ -264,7 +264,7 @@ mod tests {
         let lines = list.arrange(&rows(), &none);
         list.press(LiveKey::Down, &lines, 5);
         let selected = lines[list.position(&lines)].clone();
-        assert_eq!(selected, RowKey::Model(ModelRef::new("groq", "b")));
+        assert_eq!(selected, ListLine::Model(ModelRef::new("groq", "b")));
         for _ in 0..5 {
             let lines = list.arrange(&rows(), &none);
             list.press(LiveKey::Char('s'), &lines, 5);

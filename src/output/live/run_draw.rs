@@ -1,6 +1,6 @@
 //! How `run --live` is drawn: progress and time left, models, what is in flight, errors, notes, keys. Pure.
 
-use super::list::RowKey;
+use super::list::ListLine;
 use super::live_run::ModelCounters;
 use super::page::{Page, Tint};
 use super::run_view::RunView;
@@ -126,7 +126,10 @@ fn header(view: &RunView, page: &mut Page<'_>, totals: &RunTotals, now: DateTime
     }
     if totals.missed > 0 {
         let missed = units::counted(totals.missed, "event");
-        page.line(&format!("{missed} came too fast to be drawn; the table at the end has all"), Tint::Doubtful);
+        page.line(
+            &format!("{missed} came too fast to be drawn; the table at the end has all"),
+            Tint::Doubtful,
+        );
     }
 }
 
@@ -141,9 +144,11 @@ fn share(view: &RunView, ended: u64, elapsed: TimeDelta) -> Option<f64> {
 
 /// The time that is left, if what comes takes as long as what was; `None` if nobody can know.
 fn left(view: &RunView, ended: u64, elapsed: TimeDelta) -> Option<TimeDelta> {
-    let by_count = view.plan.requests.filter(|_| ended > 0).map(|all| {
-        elapsed.as_seconds_f64() / ended as f64 * all.saturating_sub(ended) as f64
-    });
+    let by_count = view
+        .plan
+        .requests
+        .filter(|_| ended > 0)
+        .map(|all| elapsed.as_seconds_f64() / ended as f64 * all.saturating_sub(ended) as f64);
     let by_time = view.plan.duration.map(|all| (all.as_secs_f64() - elapsed.as_seconds_f64()).max(0.0));
     let seconds = by_count.into_iter().chain(by_time).reduce(f64::min)?;
     TimeDelta::try_milliseconds((seconds.min(1e9) * 1e3) as i64)
@@ -169,11 +174,11 @@ fn list(view: &mut RunView, page: &mut Page<'_>, below: usize) {
     }
     for place in window {
         match &lines[place] {
-            RowKey::Provider(name) => {
+            ListLine::Provider(name) => {
                 let mark = if place == selected { "> " } else { "  " };
                 page.parts(&[(mark, Tint::Plain), (&text::one_line(name), Tint::Heading)]);
             }
-            RowKey::Model(model) => {
+            ListLine::Model(model) => {
                 let planned = view.plan.models.iter().position(|planned| planned == model).unwrap_or(0);
                 let row = model_row(view, planned, &layout, place == selected);
                 page.line(&layout.row(&row, page.unicode), Tint::Plain);
@@ -188,7 +193,8 @@ fn list(view: &mut RunView, page: &mut Page<'_>, below: usize) {
 fn model_row(view: &RunView, place: usize, layout: &TableLayout, selected: bool) -> TableRow {
     let (series, counters) = (&view.series[place], &view.counters.models[place]);
     let (ttft, rate) = series.now();
-    let (ended, running) = (counters.ended.load(Ordering::Relaxed), counters.in_flight.load(Ordering::Relaxed));
+    let (ended, running) =
+        (counters.ended.load(Ordering::Relaxed), counters.in_flight.load(Ordering::Relaxed));
     let now = if running > 0 { format!(" +{running}") } else { String::new() };
     TableRow {
         name: view.plan.models[place].model_id.clone(),
@@ -231,6 +237,7 @@ fn foot(view: &RunView, page: &mut Page<'_>) {
     if list.typing {
         return page.line(&format!("/{}_  Enter keeps it, Esc shows all", list.filter), Tint::Heading);
     }
-    let filter = if list.filter.is_empty() { "/ filter".to_owned() } else { format!("/{} (Esc: all)", list.filter) };
+    let filter =
+        if list.filter.is_empty() { "/ filter".to_owned() } else { format!("/{} (Esc: all)", list.filter) };
     page.line(&format!("? help  q stop  s sort: {}  {filter}  Enter chart", list.sort.as_str()), Tint::Quiet);
 }

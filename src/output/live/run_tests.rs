@@ -5,8 +5,8 @@ use super::live_run::{RunCounters, RunPlan};
 use super::run_view::{RunNews, RunView};
 use super::testing::{any_key, drawn, now, terminal, typed};
 use super::view_thread::{LiveView, ViewStep};
-use crate::measure::testing::run;
 use crate::domain::Outcome;
+use crate::measure::testing::run;
 use crate::output::snapshots::assert_picture;
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -28,7 +28,10 @@ fn view() -> RunView {
     for place in 0..18_i64 {
         let ttft = 0.2 + 0.02 * (place % 5) as f64;
         let outcome = Outcome::Success(Box::new(run("groq", "a", ttft)));
-        news(&mut view, RunNews::ended((place % 2) as usize, &outcome, now() - TimeDelta::seconds(90 - place * 5)));
+        news(
+            &mut view,
+            RunNews::ended((place % 2) as usize, &outcome, now() - TimeDelta::seconds(90 - place * 5)),
+        );
     }
     let kind = "rate_limit".to_owned();
     news(&mut view, RunNews::Failure { place: 2, at: now(), kind, message: "slow down\n(429)".to_owned() });
@@ -59,7 +62,9 @@ fn the_view_at_every_width() {
 #[test]
 fn the_time_that_is_left_is_that_of_what_comes_first() {
     let mut view = view();
-    assert!(drawn(&mut view, 80, 24).contains("19 of 60 ended, 1 failed, 2 in flight; 90 s, about 3 min left"));
+    assert!(
+        drawn(&mut view, 80, 24).contains("19 of 60 ended, 1 failed, 2 in flight; 90 s, about 3 min left")
+    );
     view.plan.duration = Some(Duration::from_secs(120));
     assert!(drawn(&mut view, 80, 24).contains("about 30 s left"));
     (view.plan.duration, view.plan.requests) = (None, None);

@@ -3,7 +3,7 @@
 
 use super::chart::OpenChart;
 use super::keys::LiveKey;
-use super::list::{ListStep, LiveList, LiveRow, RowKey};
+use super::list::{ListLine, ListStep, LiveList, LiveRow};
 use super::live_run::{ModelCounters, RunCounters, RunPlan};
 use super::run_draw;
 use super::series::{LiveFailure, LiveSample, LiveSeries};
@@ -88,7 +88,7 @@ impl RunView {
     }
 
     /// The lines of the list in their order.
-    pub(super) fn lines(&self) -> Vec<RowKey> {
+    pub(super) fn lines(&self) -> Vec<ListLine> {
         let models = self.plan.models.iter().zip(&self.series).zip(&self.counters.models);
         let row = |((model, series), counters): ((&ModelRef, &LiveSeries), &ModelCounters)| {
             let (ttft, rate) = series.now();

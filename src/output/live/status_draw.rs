@@ -1,6 +1,6 @@
 //! How `status --watch` is drawn: header, list, lanes, errors, changes, keys; or the page of one model, or the help. Pure.
 
-use super::list::RowKey;
+use super::list::ListLine;
 use super::page::{Page, Tint};
 use super::spark::over_time;
 use super::status_view::{StatusView, WINDOW};
@@ -93,7 +93,12 @@ fn header(view: &StatusView, page: &mut Page<'_>, now: DateTime<Utc>) {
         true => ("asking the store ...".to_owned(), Tint::Quiet),
         false => health(report),
     };
-    page.parts(&[("llmbench status  ", Tint::Heading), (&clock, Tint::Plain), ("  ", Tint::Plain), (&health, tint)]);
+    page.parts(&[
+        ("llmbench status  ", Tint::Heading),
+        (&clock, Tint::Plain),
+        ("  ", Tint::Plain),
+        (&health, tint),
+    ]);
     let most = (page.height() / 8).max(1);
     for problem in report.problems.iter().take(most) {
         let tint = if problem.severity == ProblemSeverity::Unhealthy { Tint::Bad } else { Tint::Doubtful };
@@ -114,7 +119,8 @@ fn header(view: &StatusView, page: &mut Page<'_>, now: DateTime<Utc>) {
 }
 
 fn health(report: &StatusReport) -> (String, Tint) {
-    let wrong = |count: usize| if count == 1 { "one thing is".to_owned() } else { format!("{count} things are") };
+    let wrong =
+        |count: usize| if count == 1 { "one thing is".to_owned() } else { format!("{count} things are") };
     match (report.problems.len(), report.healthy()) {
         (0, _) => ("all is well".to_owned(), Tint::Good),
         (count, true) => (format!("degraded: {} wrong", wrong(count)), Tint::Doubtful),
@@ -190,12 +196,17 @@ fn list(view: &mut StatusView, page: &mut Page<'_>, below: usize, now: DateTime<
     let providers = provider_rows(view);
     for place in window {
         match &lines[place] {
-            RowKey::Provider(name) => {
+            ListLine::Provider(name) => {
                 let mark = if place == selected { "> " } else { "  " };
                 let said = providers.get(name).map(String::as_str).unwrap_or_default();
-                page.parts(&[(mark, Tint::Plain), (&text::one_line(name), Tint::Heading), ("  ", Tint::Plain), (said, Tint::Quiet)]);
+                page.parts(&[
+                    (mark, Tint::Plain),
+                    (&text::one_line(name), Tint::Heading),
+                    ("  ", Tint::Plain),
+                    (said, Tint::Quiet),
+                ]);
             }
-            RowKey::Model(model) => {
+            ListLine::Model(model) => {
                 let row = model_row(view, model, &layout, place == selected, now);
                 page.line(&layout.row(&row, page.unicode), Tint::Plain);
             }
@@ -212,7 +223,8 @@ fn provider_rows(view: &StatusView) -> BTreeMap<String, String> {
     let told = |(state, lane, name): (Option<&ProviderState>, Option<LaneReport>, String)| {
         let counts = state.map(|state| {
             let late = [(state.stale, "stale"), (state.critical, "critical"), (state.never_run, "never run")];
-            let late = late.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!(", {count} {word}"));
+            let late =
+                late.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!(", {count} {word}"));
             format!("{} of {} fresh{}", state.fresh, state.enabled, late.collect::<String>())
         });
         let lane = lane.map(|lane| lane_words(&lane, report.as_of));
@@ -254,8 +266,9 @@ fn lane_lines(view: &StatusView, width: usize, now: DateTime<Utc>) -> Vec<String
         return vec!["lanes   none is known: no daemon was heard".to_owned()];
     }
     let running = lanes.iter().filter(|lane| lane.running > 0);
-    let mut said: Vec<String> =
-        running.map(|lane| format!("{} measures {} now", text::one_line(&lane.provider), lane.running)).collect();
+    let mut said: Vec<String> = running
+        .map(|lane| format!("{} measures {} now", text::one_line(&lane.provider), lane.running))
+        .collect();
     let quiet = [LaneActivity::Idle, LaneActivity::Producing];
     let waiting = lanes.iter().filter(|lane| !quiet.contains(&lane.state));
     said.extend(waiting.map(|lane| format!("{} {}", text::one_line(&lane.provider), lane_words(lane, now))));
@@ -265,7 +278,9 @@ fn lane_lines(view: &StatusView, width: usize, now: DateTime<Utc>) -> Vec<String
     }
     said.push(format!("{} due", units::grouped(due)));
     let lines = text::wrap(&said.join("; "), width.saturating_sub(8), 0);
-    let led = |(place, line): (usize, String)| format!("{}{line}", if place == 0 { "lanes   " } else { "        " });
+    let led = |(place, line): (usize, String)| {
+        format!("{}{line}", if place == 0 { "lanes   " } else { "        " })
+    };
     lines.into_iter().enumerate().map(led).collect()
 }
 
@@ -288,8 +303,10 @@ fn foot(view: &StatusView, page: &mut Page<'_>, open: usize) {
         page.line(&format!("/{}_  Enter keeps it, Esc shows all", list.filter), Tint::Heading);
         return;
     }
-    let filter = if list.filter.is_empty() { "/ filter".to_owned() } else { format!("/{} (Esc: all)", list.filter) };
-    let open = if open == 0 { String::new() } else { format!("  {} open", units::counted(open as u64, "change")) };
+    let filter =
+        if list.filter.is_empty() { "/ filter".to_owned() } else { format!("/{} (Esc: all)", list.filter) };
+    let open =
+        if open == 0 { String::new() } else { format!("  {} open", units::counted(open as u64, "change")) };
     let keys = format!("? help  q quit  s sort: {}  {filter}  Enter chart{open}", list.sort.as_str());
     page.line(&keys, Tint::Quiet);
 }

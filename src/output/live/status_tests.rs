@@ -2,7 +2,7 @@
 
 use super::chart::ModelHistory;
 use super::keys::LiveKey;
-use super::list::RowKey;
+use super::list::ListLine;
 use super::series::{LiveFailure, LiveSample};
 use super::status_view::{StatusNews, StatusView, StoreAnswer};
 use super::testing::{any_key, change, drawn, look, now, samples, terminal, typed};
@@ -20,7 +20,7 @@ fn view(unicode: bool) -> (StatusView, UnboundedReceiver<ModelRef>) {
     (view, questions)
 }
 
-fn selected(view: &StatusView) -> RowKey {
+fn selected(view: &StatusView) -> ListLine {
     let lines = view.lines();
     lines[view.list.position(&lines)].clone()
 }
@@ -146,12 +146,15 @@ fn nothing_is_known_yet_and_nothing_is_stored() {
 
 fn any_sample() -> impl Strategy<Value = LiveSample> {
     let (figure, name) = (prop::option::of(any::<f64>()), any::<String>());
-    (name, 0..5_u8, any::<i64>(), figure.clone(), figure).prop_map(|(name, place, at, ttft, rate)| LiveSample {
-        id: name.clone(),
-        model: ModelRef::new(format!("p{place}"), name),
-        at: DateTime::from_timestamp_millis(at).unwrap_or_else(|| now() - TimeDelta::minutes(i64::from(place))),
-        ttft,
-        rate,
+    (name, 0..5_u8, any::<i64>(), figure.clone(), figure).prop_map(|(name, place, at, ttft, rate)| {
+        LiveSample {
+            id: name.clone(),
+            model: ModelRef::new(format!("p{place}"), name),
+            at: DateTime::from_timestamp_millis(at)
+                .unwrap_or_else(|| now() - TimeDelta::minutes(i64::from(place))),
+            ttft,
+            rate,
+        }
     })
 }
 

@@ -3,7 +3,7 @@
 
 use super::chart::{ModelHistory, OpenChart};
 use super::keys::LiveKey;
-use super::list::{ListStep, LiveList, LiveRow, RowKey};
+use super::list::{ListLine, ListStep, LiveList, LiveRow};
 use super::series::{LiveFailure, LiveSample, LiveSeries};
 use super::status_draw;
 use super::view_thread::{LiveView, ViewStep};
@@ -89,7 +89,7 @@ impl StatusView {
     }
 
     /// The lines of the list in their order.
-    pub(super) fn lines(&self) -> Vec<RowKey> {
+    pub(super) fn lines(&self) -> Vec<ListLine> {
         let rows: Vec<LiveRow> = self.series.iter().map(|(model, series)| row(model, series)).collect();
         let fleet = self.report.iter().flat_map(|report| report.rows());
         let providers: BTreeSet<String> = fleet

@@ -165,7 +165,11 @@ pub fn look() -> StatusLook {
         calibrations: None,
         daemon_status: Some(daemon_status),
     };
-    let models = [("groq:llama-3.3-70b-versatile", 0.2, 1.25), ("groq:qwen3-32b", 0.1, 1.0), ("openai:gpt-5", 0.9, 1.0)];
+    let models = [
+        ("groq:llama-3.3-70b-versatile", 0.2, 1.25),
+        ("groq:qwen3-32b", 0.1, 1.0),
+        ("openai:gpt-5", 0.9, 1.0),
+    ];
     StatusLook {
         report,
         samples: models.iter().flat_map(|(model, ttft, factor)| samples(model, *ttft, *factor)).collect(),

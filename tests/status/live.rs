@@ -1,12 +1,16 @@
 //! `status --watch` at a terminal: the full-screen view, its keys, sizes and ends, on both stores.
 
 use super::world::{World, worlds};
+use crate::stores::backend::Backend;
 use crate::support::catalog::put_model;
 use crate::support::pty::Session;
 use crate::support::screen::screen;
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = world.home.llmbench(&["status", "--watch=0.05", "--store", &world.backend.url()]);
@@ -152,4 +156,66 @@ async fn a_store_that_goes_away_leaves_the_picture() {
     session.shows(|screen| screen.contains("is away; this picture is ") && screen.contains("\n> a "));
     session.types("q");
     assert_eq!(session.ended().0, Some(0));
+}
+
+/// A way to a server that takes so long in each direction.
+fn far_away(server: &str, each_way: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, server) = (listener.local_addr().unwrap(), server.to_owned());
+    let carry = move |mut from: TcpStream, mut to: TcpStream| {
+        let mut buffer = vec![0; 1 << 20];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            std::thread::sleep(each_way);
+            if to.write_all(&buffer[..read]).is_err() {
+                break;
+            }
+        }
+    };
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let upstream = TcpStream::connect(&server).unwrap();
+            let (back, forth) = (upstream.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || carry(client, upstream));
+            std::thread::spawn(move || carry(back, forth));
+        }
+    });
+    address.to_string()
+}
+
+/// What refreshes of 500 models cost: `cargo test --test it -- --ignored --nocapture refresh_of_five_hundred`.
+#[tokio::test]
+#[ignore = "a measurement, not a promise of every machine"]
+async fn refresh_of_five_hundred_models() {
+    for world in worlds().await {
+        world.backend.fill(500, 1440).await;
+        if matches!(world.backend, Backend::Sqlite(_)) {
+            // Rows are of the usual size.
+            let sql = "UPDATE runs SET doc = json_object('_id', id, 'provider', provider, 'model_name', model_name,
+                'time_to_first_token', 0.2, 'tokens_per_second', 80.5, 'padding', hex(zeroblob(1500)))
+                WHERE run_ts_ms > (SELECT max(run_ts_ms) FROM runs) - 7 * 3600000";
+            world.sqlite().execute_batch(sql).unwrap();
+        }
+        let url = world.backend.url();
+        let host = url.split(['/', '?']).nth(2).unwrap_or_default().to_owned();
+        let far = match url.starts_with("mongodb:") {
+            true => Some(url.replace(&host, &far_away(&host, Duration::from_millis(50)))),
+            false => None,
+        };
+        for url in std::iter::once(url).chain(far) {
+            let mut command = world.home.llmbench(&["status", "--watch", "--store", &url]);
+            command.env("LC_ALL", "C");
+            let mut session = Session::start(command);
+            session.resize(160);
+            let begun = Instant::now();
+            session.shows(|screen| screen.contains("asked "));
+            println!("{url}: the first picture after {:?}", begun.elapsed());
+            for _ in 0..12 {
+                std::thread::sleep(Duration::from_secs(3));
+                let shown = screen(&session.seen());
+                println!("{}", shown.lines().find(|line| line.contains("asked ")).unwrap_or_default());
+            }
+            session.types("q");
+            assert_eq!(session.ended().0, Some(0));
+        }
+    }
 }

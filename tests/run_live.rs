@@ -24,7 +24,10 @@ fn a_run_is_followed_and_its_table_stays() {
     let (status, seen) = session.ended();
     assert_eq!(status, Some(1), "{seen}");
     let left = screen(&seen);
-    assert!(left.starts_with("profile cloud-default-v1") && left.contains("TTFT"), "{left}");
+    assert!(
+        left.starts_with("20") && left.contains("profile cloud-default-v1") && left.contains("TTFT"),
+        "{left}"
+    );
     assert!(session.is_sane() && home.rows("runs").len() == 4, "{left}");
 }
 
@@ -40,7 +43,11 @@ fn stopping_keeps_what_was_finished() {
         }
         let (status, seen) = session.ended();
         assert_eq!(status, Some(130), "{end}: {seen}");
-        assert!(session.is_sane() && screen(&seen).starts_with("profile "), "{end}: {}", screen(&seen));
+        assert!(
+            session.is_sane() && screen(&seen).contains(", profile cloud-default-v1"),
+            "{end}: {}",
+            screen(&seen)
+        );
         assert!(!home.rows("runs").is_empty());
     }
 }

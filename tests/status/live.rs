@@ -190,7 +190,8 @@ async fn refresh_of_five_hundred_models() {
         world.backend.fill(500, 1440).await;
         if matches!(world.backend, Backend::Sqlite(_)) {
             // Rows are of the usual size.
-            let sql = "UPDATE runs SET doc = json_object('_id', id, 'provider', provider, 'model_name', model_name,
+            let sql =
+                "UPDATE runs SET doc = json_object('_id', id, 'provider', provider, 'model_name', model_name,
                 'time_to_first_token', 0.2, 'tokens_per_second', 80.5, 'padding', hex(zeroblob(1500)))
                 WHERE run_ts_ms > (SELECT max(run_ts_ms) FROM runs) - 7 * 3600000";
             world.sqlite().execute_batch(sql).unwrap();

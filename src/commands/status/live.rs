@@ -85,13 +85,14 @@ async fn refresh(
 ) -> CommandError {
     let mut looker = LiveLooker::new(context, args, pause);
     loop {
-        let look = looker.look(|meanwhile| drop(sender.tell(StatusNews::Look(Box::new(meanwhile))))).await;
+        let tell = |look| sender.tell(StatusNews::Look(Box::new(look)));
+        let look = looker.look(tell).await;
         if let Err(error) = super::known(args, context, &look.report) {
             return error;
         }
         shared.store.replace(looker.store());
         shared.last.replace(Some(look.report.clone()));
-        sender.tell(StatusNews::Look(Box::new(look)));
+        tell(look);
         tokio::time::sleep(pause).await;
     }
 }

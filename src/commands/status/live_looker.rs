@@ -97,7 +97,7 @@ impl<'a> LiveLooker<'a> {
     }
 
     /// Looks once, and tells what this machine knows meanwhile if the store takes its time.
-    pub async fn look(&mut self, tell: impl Fn(StatusLook)) -> StatusLook {
+    pub async fn look(&mut self, tell: impl Fn(StatusLook) -> bool) -> StatusLook {
         let mut rows = NewRows::default();
         if self.store_pace.is_due() {
             let begun = Instant::now();

@@ -40,7 +40,9 @@ impl OpenChart {
     /// Takes what was read, if it is about this model.
     pub fn take(&mut self, history: ModelHistory) {
         if history.model == self.model {
-            history.samples.iter().for_each(|sample| drop(self.series.add(sample)));
+            for sample in &history.samples {
+                self.series.add(sample);
+            }
             (self.from, self.changes, self.remark) = (history.from, history.changes, history.remark);
         }
     }
@@ -129,15 +131,20 @@ impl TimeChart<'_> {
         };
         let scale = ChartScale::of(low, high, height);
         let mut canvas = vec![vec![' '; width]; height];
-        self.draw_marks(&mut canvas, unicode);
+        let marked = self.draw_marks(&mut canvas, unicode);
         for (place, value) in cells.iter().enumerate() {
             if let Some(value) = value {
                 canvas[scale.row(*value)][place] = if unicode { '•' } else { '*' };
             }
         }
+        for (column, letter) in marked {
+            canvas[0][column] = letter;
+        }
         let label = |row: usize| {
             let labelled = row == 0 || row == height - 1 || (height > 6 && row == height / 2);
-            if labelled { units::cell(self.unit, scale.value(row), unicode) } else { String::new() }
+            let words =
+                if labelled { units::cell(self.unit, scale.value(row), unicode) } else { String::new() };
+            text::cut(&words, LABELS - 2, unicode)
         };
         let line = |(row, cells): (usize, Vec<char>)| {
             format!("{:>9}  {}", label(row), cells.into_iter().collect::<String>()).trim_end().to_owned()
@@ -145,7 +152,9 @@ impl TimeChart<'_> {
         canvas.into_iter().enumerate().map(line).collect()
     }
 
-    fn draw_marks(&self, canvas: &mut [Vec<char>], unicode: bool) {
+    /// Draws a line at each change; the columns and letters of the lines.
+    fn draw_marks(&self, canvas: &mut [Vec<char>], unicode: bool) -> Vec<(usize, char)> {
+        let mut marked = Vec::new();
         let (from, to) = self.window;
         for (place, at) in self.marks.iter().enumerate().filter(|(_, at)| (from..=to).contains(*at)) {
             let width = canvas[0].len();
@@ -154,8 +163,9 @@ impl TimeChart<'_> {
             for line in canvas.iter_mut() {
                 line[column] = if unicode { '│' } else { '|' };
             }
-            canvas[0][column] = letter(place);
+            marked.push((column, letter(place)));
         }
+        marked
     }
 }
 

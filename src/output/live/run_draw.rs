@@ -101,13 +101,13 @@ impl RunTotals {
 
 fn header(view: &RunView, page: &mut Page<'_>, totals: &RunTotals, now: DateTime<Utc>) {
     let clock = now.format("%H:%M:%S UTC  ").to_string();
-    let doing = if view.is_stopping { "stopping ..." } else { "" };
+    let doing = if view.is_stopping { "stopping ...  " } else { "" };
     let title = text::one_line(&view.plan.title) + "  ";
     page.parts(&[
         ("llmbench run  ", Tint::Heading),
+        (doing, Tint::Doubtful),
         (&title, Tint::Plain),
         (&clock, Tint::Plain),
-        (doing, Tint::Doubtful),
     ]);
     let of = view.plan.requests.map(|all| format!(" of {}", units::grouped(all))).unwrap_or_default();
     let elapsed = (now - view.plan.started_at).max(TimeDelta::zero());

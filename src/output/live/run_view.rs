@@ -152,8 +152,9 @@ impl LiveView for RunView {
 
     fn press(&mut self, key: LiveKey) -> ViewStep {
         if std::mem::take(&mut self.asks_to_stop) {
-            self.is_stopping = self.is_stopping || matches!(key, LiveKey::Char('y' | 'Y'));
-            return if self.is_stopping { ViewStep::Interrupt } else { ViewStep::On };
+            let is_agreed = matches!(key, LiveKey::Char('y' | 'Y'));
+            self.is_stopping |= is_agreed;
+            return if is_agreed { ViewStep::Interrupt } else { ViewStep::On };
         }
         if std::mem::take(&mut self.help) {
             return ViewStep::On;

@@ -9,6 +9,7 @@ use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 /// The fields that a store sends of a row.
 const FIELDS: &[&str] = &[
@@ -32,6 +33,9 @@ const ROLES: [&str; 2] = ["published", "shadow"];
 
 /// A refresh reads so much of the hours before, until it has all.
 const SLICE: TimeDelta = TimeDelta::hours(1);
+
+/// No slice is begun after so long.
+const SLICES_TIME: Duration = Duration::from_millis(200);
 
 /// A row is stored some time after it began.
 const USUAL_DELAY: TimeDelta = TimeDelta::minutes(3);
@@ -72,7 +76,7 @@ impl RowReader {
         window: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<NewRows, StoreError> {
-        let mut rows = NewRows::default();
+        let (mut rows, begun) = (NewRows::default(), Instant::now());
         let is_swept = self.swept_at.is_some_and(|at| now - at < SWEEP);
         let back = if is_swept { USUAL_DELAY } else { LONG_DELAY };
         let from = match self.read {
@@ -80,16 +84,14 @@ impl RowReader {
             None => now - SLICE,
         };
         rows.add(store, providers, Window { from: Some(from), to: None }, None).await?;
-        let older = match self.read {
-            None => from,
-            Some((older, _)) if older > now - window => {
-                let earlier = (older - SLICE).max(now - window);
-                let slice = Window { from: Some(earlier), to: Some(older) };
-                rows.add(store, providers, slice, None).await?;
-                earlier
-            }
-            Some((older, _)) => older,
-        };
+        let mut older = self.read.map_or(from, |(older, _)| older);
+        // The first picture comes after one slice; a near store has given all in the second.
+        while self.read.is_some() && older > now - window && begun.elapsed() < SLICES_TIME {
+            let earlier = (older - SLICE).max(now - window);
+            let slice = Window { from: Some(earlier), to: Some(older) };
+            rows.add(store, providers, slice, None).await?;
+            older = earlier;
+        }
         self.read = Some((older, now));
         if !is_swept {
             self.swept_at = Some(now);

@@ -33,6 +33,21 @@ pub fn over_time(
     parts.iter_mut().map(|part| median(part)).collect()
 }
 
+/// Lets a bar stand over at most so many empty cells after it, up to the next one.
+pub fn held(mut cells: Vec<Option<f64>>, most: usize) -> Vec<Option<f64>> {
+    let (mut last, mut age) = (None, 0);
+    for cell in &mut cells {
+        match cell {
+            Some(value) => (last, age) = (Some(*value), 0),
+            None => age += 1,
+        }
+        if age <= most {
+            *cell = cell.or(last);
+        }
+    }
+    cells
+}
+
 /// The last `width` values, the newest at the right.
 pub fn newest(values: impl DoubleEndedIterator<Item = f64>, width: usize) -> Vec<Option<f64>> {
     let mut cells: Vec<Option<f64>> = values.rev().take(width).map(Some).collect();
@@ -57,6 +72,8 @@ mod tests {
     fn each_part_of_the_time_has_its_median() {
         let values = [(0, 1.0), (1, 3.0), (9, 7.0), (10, 8.0), (11, 99.0)];
         assert_eq!(over_time(values.into_iter(), 0, 10, 2), [Some(2.0), Some(7.5)]);
+        let gap = vec![None, Some(1.0), None, None, Some(2.0), None];
+        assert_eq!(held(gap, 1), [None, Some(1.0), Some(1.0), None, Some(2.0), Some(2.0)]);
         assert_eq!(newest([1.0, 2.0].into_iter(), 3), [None, Some(1.0), Some(2.0)]);
         assert_eq!(newest([1.0, 2.0].into_iter(), 1), [Some(2.0)]);
     }

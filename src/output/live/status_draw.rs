@@ -2,7 +2,7 @@
 
 use super::list::ListLine;
 use super::page::{Page, Tint};
-use super::spark::over_time;
+use super::spark::{held, over_time};
 use super::status_view::{StatusView, WINDOW};
 use super::table::{TableLayout, TableRow, failed_of};
 use crate::domain::ModelRef;
@@ -28,8 +28,8 @@ const HELP: [&str; 18] = [
     "",
     "TTFT and TOK/S are medians of the last five successes, each bar the",
     "median of its part of the last six hours, from zero to the greatest",
-    "of its line. FAILED counts failures of these hours. A model is here",
-    "if anything was stored of it in that time.",
+    "of its line; it stands for half an hour at most. FAILED counts the",
+    "failures of these hours. A model is here if anything was stored of it.",
     "",
     "Where the store is away the picture stays, and the header says how",
     "old it is.",
@@ -243,6 +243,7 @@ fn model_row(
     let Some(series) = view.series.get(model) else { return TableRow::default() };
     let (ttft, rate) = series.now();
     let (from, to) = ((now - WINDOW).timestamp_millis(), now.timestamp_millis());
+    let half_hour = layout.spark * 30 / usize::try_from(WINDOW.num_minutes()).unwrap_or(usize::MAX);
     let newest = series.newest().and_then(DateTime::from_timestamp_millis);
     TableRow {
         name: model.model_id.clone(),
@@ -250,8 +251,8 @@ fn model_row(
         ttft,
         rate,
         sparks: [
-            over_time(series.ttfts(), from, to, layout.spark),
-            over_time(series.rates(), from, to, layout.spark),
+            held(over_time(series.ttfts(), from, to, layout.spark), half_hour),
+            held(over_time(series.rates(), from, to, layout.spark), half_hour),
         ],
         failed: failed_of(series.failed(), series.ended()),
         last: newest.map_or_else(|| "-".to_owned(), |at| ago(at, now)),

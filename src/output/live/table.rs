@@ -65,7 +65,8 @@ impl TableLayout {
         };
         let graph = |place: usize| cell(&spark(&row.sparks[place], unicode), self.spark, false, unicode);
         let columns = [
-            format!("{mark}{}", cell(&row.name, self.name, false, unicode)),
+            // A model stands below its provider.
+            format!("{mark} {}", cell(&row.name, self.name.saturating_sub(1), false, unicode)),
             cell(&figure(row.ttft, Unit::Seconds), TTFT, true, unicode),
             graph(0),
             cell(&figure(row.rate, Unit::Rate), RATE, true, unicode),

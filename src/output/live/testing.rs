@@ -41,7 +41,9 @@ pub fn drawn(view: &mut impl LiveView, columns: u16, lines: u16) -> String {
 }
 
 pub fn typed(view: &mut impl LiveView, keys: &str) {
-    keys.chars().for_each(|key| drop(view.press(LiveKey::Char(key))));
+    for key in keys.chars() {
+        view.press(LiveKey::Char(key));
+    }
 }
 
 /// Keys by number.

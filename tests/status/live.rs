@@ -51,7 +51,7 @@ async fn keys_sizes_and_news_change_the_view() {
         session.types("\u{1b}");
         session.shows(|screen| screen.contains("\n> bb "));
         session.types("\r");
-        session.shows(|screen| screen.contains("groq:bb") && screen.contains("7 d: 1 run;"));
+        session.shows(|screen| screen.contains("groq:bb") && screen.contains("7 d: 2 runs, 1 failed;"));
         session.types("\u{1b}");
         session.resize(50);
         session.shows(|screen| screen.contains("The view needs 60 columns and 12 lines; here"));

@@ -191,7 +191,7 @@ impl Session {
 
 /// The master's side of a new pseudo-terminal, and the name of the other.
 fn terminal(columns: u16) -> (File, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     tcsetwinsize(&master, size(columns)).unwrap();

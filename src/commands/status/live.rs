@@ -112,6 +112,7 @@ async fn answer(
         let history = history.unwrap_or_else(|error| ModelHistory {
             from: Utc::now() - crate::output::live::status_view::WINDOW,
             samples: Vec::new(),
+            failures: Vec::new(),
             changes: Vec::new(),
             remark: Some(format!("the days before cannot be read: {error}")),
             model,
@@ -133,5 +134,6 @@ async fn history(store: &dyn Store, model: &ModelRef) -> Result<ModelHistory, St
     let mut changes = store.series_changes(&wanted).await.unwrap_or_default();
     changes.retain(|change| change.series.model == *model || change.series.model == model.unpinned());
     let remark = rows.is_cut.then(|| "the newest rows are left out: there are too many".to_owned());
-    Ok(ModelHistory { model: model.clone(), from, samples: rows.samples, changes, remark })
+    let (samples, failures) = (rows.samples, rows.failures);
+    Ok(ModelHistory { model: model.clone(), from, samples, failures, changes, remark })
 }

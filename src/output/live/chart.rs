@@ -2,7 +2,7 @@
 //! are explained below. Pure.
 
 use super::page::{Page, Tint};
-use super::series::{LiveSample, LiveSeries};
+use super::series::{LiveFailure, LiveSample, LiveSeries};
 use crate::domain::ModelRef;
 use crate::domain::series_change::SeriesChange;
 use crate::domain::window::span;
@@ -19,6 +19,7 @@ pub struct ModelHistory {
     pub model: ModelRef,
     pub from: DateTime<Utc>,
     pub samples: Vec<LiveSample>,
+    pub failures: Vec<LiveFailure>,
     /// Changes of its series in that time, the newest first.
     pub changes: Vec<SeriesChange>,
     /// Why there is less than all of it.
@@ -43,6 +44,9 @@ impl OpenChart {
             for sample in &history.samples {
                 self.series.add(sample);
             }
+            for failure in &history.failures {
+                self.series.fail(failure);
+            }
             (self.from, self.changes, self.remark) = (history.from, history.changes, history.remark);
         }
     }
@@ -56,9 +60,10 @@ impl OpenChart {
         };
         page.line(&text::one_line(&self.model.to_string()), Tint::Heading);
         let said = format!(
-            "{}: {}; now TTFT {}, {}",
+            "{}: {}, {} failed; now TTFT {}, {}",
             span(now - self.from),
             units::counted(self.series.ended(), "run"),
+            self.series.failed(),
             figure(ttft, Unit::Seconds),
             figure(rate, Unit::Rate),
         );

@@ -117,6 +117,16 @@ impl RunView {
         })
     }
 
+    fn failure(&mut self, place: usize, at: DateTime<Utc>, kind: String, message: String) {
+        self.told += 1;
+        if let (Some(series), Some(model)) = (self.series.get_mut(place), self.plan.models.get(place)) {
+            let id = format!("{:020}", self.told);
+            let failure = LiveFailure { id, model: model.clone(), at, kind, message };
+            series.fail(&failure);
+            push(&mut self.failures, failure);
+        }
+    }
+
     fn sample(&mut self, place: usize, at: DateTime<Utc>, ttft: Option<f64>, rate: Option<f64>) {
         self.told += 1;
         // Requests that end in the same millisecond are told apart.
@@ -141,11 +151,7 @@ impl LiveView for RunView {
         self.counters.waiting.fetch_sub(1, Ordering::Relaxed);
         match news {
             RunNews::Sample { place, at, ttft, rate } => self.sample(place, at, ttft, rate),
-            RunNews::Failure { place, at, kind, message } => {
-                if let Some(model) = self.plan.models.get(place).cloned() {
-                    push(&mut self.failures, LiveFailure { id: String::new(), model, at, kind, message });
-                }
-            }
+            RunNews::Failure { place, at, kind, message } => self.failure(place, at, kind, message),
             RunNews::Note(text) => push(&mut self.notes, text),
         }
     }

@@ -90,6 +90,7 @@ fn enter_opens_a_model_and_escape_closes_it() {
         model: ModelRef::new("groq", "other"),
         from,
         samples: Vec::new(),
+        failures: Vec::new(),
         changes: Vec::new(),
         remark: None,
     };

@@ -99,6 +99,16 @@ async fn a_terminal_that_closes_ends_it() {
     assert!(status.signal() == Some(libc::SIGHUP) || status.code() == Some(1), "{status:?}");
 }
 
+#[tokio::test]
+async fn a_terminal_that_nobody_reads_does_not_keep_it() {
+    let [world, _] = worlds().await;
+    let world = measured(world).await;
+    let session = Session::start(command(&world, &[]));
+    session.shows(|screen| screen.contains("all is well"));
+    let status = session.ends_unread();
+    assert!(matches!(status.code(), Some(0 | 1)), "{status:?}");
+}
+
 /// The only child of a process.
 fn child_of(id: i32) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;

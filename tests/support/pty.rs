@@ -2,6 +2,7 @@
 
 use super::PATIENCE;
 use super::screen::screen;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::{File, OpenOptions};
@@ -143,6 +144,20 @@ impl Session {
         is_over.store(true, Ordering::SeqCst);
         reader.join().unwrap();
         drop(master);
+        child.wait().unwrap()
+    }
+
+    /// Reads nothing more of what is drawn, asks the process to end, and returns its status.
+    pub fn ends_unread(self) -> ExitStatus {
+        let Self { mut child, master, reader, is_over, .. } = self;
+        is_over.store(true, Ordering::SeqCst);
+        reader.join().unwrap();
+        // Until the terminal is full: each width draws everything anew.
+        for columns in (80..180).cycle().take(400) {
+            tcsetwinsize(&master, size(columns)).unwrap();
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         child.wait().unwrap()
     }
 

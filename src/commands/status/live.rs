@@ -19,6 +19,7 @@ use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreError};
 use chrono::{TimeDelta, Utc};
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -67,6 +68,10 @@ pub async fn watch(
     let ended = shown.end();
     if let Some(error) = refused {
         return Err(error);
+    }
+    if ended.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut) {
+        // Words about it would wait on the same terminal.
+        return Ok(Some(Exit::No));
     }
     ended.map_err(|error| CommandError::usage(format!("the terminal is gone: {error}")).exit(Exit::No))?;
     if let Some(report) = shared.last.take() {

@@ -128,6 +128,13 @@ impl Drop for Screen {
     }
 }
 
+/// Gives back the modes of a terminal that takes no more text.
+pub fn abandon() {
+    let _ = disable_raw_mode();
+    SHOWN.store(false, Ordering::SeqCst);
+    tell_panics();
+}
+
 /// Stops this process and returns when it goes on. Other threads stop a moment later than this call is made.
 pub fn stop_process() {
     let _ = kill_process(getpid(), Signal::STOP);

@@ -2,7 +2,7 @@
 //! key up, and a slow terminal never holds a measurement up: news reach it through a channel that nobody waits for.
 
 use super::keys::LiveKey;
-use super::screen::{Screen, ScreenStream};
+use super::screen::{Screen, ScreenStream, abandon};
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event};
@@ -17,6 +17,9 @@ const LATENCY: Duration = Duration::from_millis(100);
 
 /// A frame is drawn at least this often: ages grow, and a terminal that has gone is noticed.
 const LONGEST_FRAME: Duration = Duration::from_secs(1);
+
+/// A terminal that takes nothing for so long at the end (Ctrl-S, a reader that stands still) is left as it is.
+const LAST_FRAME: Duration = Duration::from_secs(2);
 
 /// Niceness of the thread where it must not disturb: that of the decode thread.
 #[cfg(target_os = "linux")]
@@ -128,24 +131,33 @@ impl<N: Send + 'static> ShownView<N> {
     /// Ends the view and gives the terminal back.
     ///
     /// # Errors
-    /// The reason for which it had ended before: the terminal is gone, or a panic.
+    /// The reason for which it had ended before: the terminal is gone, or a panic. `TimedOut`: the terminal takes nothing
+    /// more, and whoever writes to it waits.
     pub fn end(mut self) -> io::Result<()> {
         self.finish()
     }
+}
 
+impl<N> ShownView<N> {
     fn finish(&mut self) -> io::Result<()> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         let _ = self.sender.0.send(ViewMessage::End);
+        let begun = Instant::now();
+        while !thread.is_finished() {
+            if begun.elapsed() > LAST_FRAME {
+                abandon();
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it took nothing more"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the view panicked")))
     }
 }
 
 impl<N> Drop for ShownView<N> {
     fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let _ = self.sender.0.send(ViewMessage::End);
-            let _ = thread.join();
-        }
+        // Whoever drops a view has no use for the reason.
+        let _ = self.finish();
     }
 }
 

@@ -81,7 +81,7 @@ impl<'a> Page<'a> {
     }
 
     /// Goes to the line that has so many lines below it.
-    pub fn to_bottom(&mut self, lines: usize) {
+    pub fn leave_below(&mut self, lines: usize) {
         let lines = u16::try_from(lines).unwrap_or(u16::MAX);
         self.next = self.next.max(self.area.height.saturating_sub(lines));
     }

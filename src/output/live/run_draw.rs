@@ -41,7 +41,7 @@ pub fn draw(view: &mut RunView, frame: &mut Frame<'_>, now: DateTime<Utc>) {
         HELP.iter().for_each(|line| page.line(line, Tint::Plain));
     } else if let Some(chart) = view.chart() {
         chart.draw(&mut page, now);
-        page.to_bottom(1);
+        page.leave_below(1);
         page.line(question(view).unwrap_or("Esc back  ? help  q stop the run"), Tint::Quiet);
     } else {
         overview(view, &mut page, now);
@@ -56,7 +56,7 @@ fn overview(view: &mut RunView, page: &mut Page<'_>, now: DateTime<Utc>) {
     let failures = view.failures.len().clamp(1, most);
     let below = (1 + failures + notes).min(page.rest().saturating_sub(5)) + 1;
     list(view, page, below);
-    page.to_bottom(below);
+    page.leave_below(below);
     if page.rest() > 1 {
         page.line(&in_flight(view, &totals), Tint::Plain);
     }
@@ -75,7 +75,7 @@ fn overview(view: &mut RunView, page: &mut Page<'_>, now: DateTime<Utc>) {
             page.line(&format!("note    {}", text::one_line(note)), Tint::Doubtful);
         }
     }
-    page.to_bottom(1);
+    page.leave_below(1);
     foot(view, page);
 }
 

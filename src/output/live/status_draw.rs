@@ -46,7 +46,7 @@ pub fn draw(view: &mut StatusView, frame: &mut Frame<'_>, now: DateTime<Utc>) {
     }
     if let Some(chart) = &view.chart {
         chart.draw(&mut page, now);
-        page.to_bottom(1);
+        page.leave_below(1);
         page.line("Esc back  ? help  q quit", Tint::Quiet);
         return;
     }
@@ -60,7 +60,7 @@ pub fn draw(view: &mut StatusView, frame: &mut Frame<'_>, now: DateTime<Utc>) {
     let told = open.len().min(most.clamp(1, 3));
     let below = (lanes.len() + failures + told).min(page.rest().saturating_sub(5)) + 1;
     list(view, &mut page, below, now);
-    page.to_bottom(below);
+    page.leave_below(below);
     let keys_at = 1;
     for line in lanes {
         if page.rest() > keys_at {
@@ -76,7 +76,7 @@ pub fn draw(view: &mut StatusView, frame: &mut Frame<'_>, now: DateTime<Utc>) {
             page.line(&said, Tint::Doubtful);
         }
     }
-    page.to_bottom(1);
+    page.leave_below(1);
     foot(view, &mut page, open.len());
 }
 

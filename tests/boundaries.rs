@@ -23,6 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("comfy_table::", &["output/"]),
     ("dialoguer::", &["output/"]),
     ("indicatif::", &["output/"]),
+    ("ratatui::", &["output/live/"]),
     ("lettre::", &["notify/mail.rs"]),
     ("std::env::", &["settings/env.rs", "commands/calibrate/simulator_process.rs"]),
     ("io::stdout", &["output/"]),

@@ -38,6 +38,7 @@ mod report;
 mod results;
 mod run_bad_input;
 mod run_basics;
+mod run_live;
 mod runner;
 mod simulator;
 mod status;

@@ -32,6 +32,7 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "llmbench run openai:gpt-4o-mini -n 20 --warm --dialect vllm --json",
                 "The same requests as vllm's own benchmark would report them.",
             ),
+            ("llmbench run 'groq:*' --duration 1h --live", "A long run, full screen while it lasts."),
         ],
     ),
     ("calibrate", &[("llmbench calibrate --short", "Whether this host may publish, in ten seconds.")]),
@@ -58,7 +59,16 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("config path", &[("llmbench config path", "The configuration file that is read.")]),
     ("doctor", &[("llmbench doctor -v --offline", "Every check that asks no provider.")]),
     ("daemon", &[("llmbench daemon --dry-run", "What is due, and when; nothing is measured.")]),
-    ("status", &[("llmbench status --check", "Exit status 3 where measuring does not go as it should.")]),
+    (
+        "status",
+        &[
+            ("llmbench status --check", "Exit status 3 where measuring does not go as it should."),
+            (
+                "llmbench status --watch",
+                "A full-screen view of everything that is measured; ? shows its keys.",
+            ),
+        ],
+    ),
     (
         "models add",
         &[("llmbench models add groq:llama-3.3-70b-versatile", "Calls the model once, and enables it.")],

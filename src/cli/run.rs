@@ -112,6 +112,10 @@ pub struct RunArgs {
     /// One line per run into a CSV file; an existing one is replaced; - is standard output
     #[arg(long, value_name = "FILE", help_heading = "What comes out")]
     pub csv: Option<PathBuf>,
+    /// Show the run as it goes, full screen: models with sparklines, errors, what is in flight, time left; keys as in
+    /// `status --watch`. Needs a terminal of 60 columns or more; elsewhere nothing changes. The table follows at the end
+    #[arg(long, conflicts_with = "quiet", help_heading = "What comes out")]
+    pub live: bool,
     /// No progress, no notes, no table; failures, tripped gates and errors still appear, on standard error
     #[arg(short, long, conflicts_with = "verbose", help_heading = "What comes out")]
     pub quiet: bool,

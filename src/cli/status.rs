@@ -24,9 +24,13 @@ pub struct StatusArgs {
     /// With --check: also judge what the store knows, other daemons and remote runners among it, where a pulse is here
     #[arg(long, requires = "check")]
     pub fleet: bool,
-    /// Refresh every 2 seconds, or as often as said, until interrupted
+    /// Refresh every 2 seconds, or as often as said, until interrupted; at a terminal of 60 columns or more a full-screen view
+    /// with keys (? shows them)
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = values::duration)]
     pub watch: Option<Duration>,
+    /// With --watch: no full-screen view, but the same report again and again
+    #[arg(long, requires = "watch")]
+    pub plain: bool,
     /// Every column and every heartbeat, whole, however wide the terminal is
     #[arg(long)]
     pub wide: bool,

@@ -1,5 +1,7 @@
 //! Ctrl-C, SIGTERM and limits on the size of files, for all commands; no other code handles signals.
 
+use crate::output::live::stop_process;
+use crate::output::live::view_thread::ViewSender;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +35,29 @@ impl Interrupt {
         });
         Ok(interrupt)
     }
+}
+
+/// Tells a view that owns the terminal of stops by job control: it gives the terminal back before the process stops, and takes
+/// it again afterwards. Without a view the process stops at once, as by default.
+///
+/// # Errors
+/// The operating system's, if no handler can be set.
+pub fn pass_on_stops<N: Send + 'static>(view: ViewSender<N>) -> std::io::Result<()> {
+    let mut stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+    let mut go_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = stop.recv() => {
+                    if !view.suspend() {
+                        stop_process();
+                    }
+                }
+                _ = go_on.recv() => drop(view.go_on()),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Turns a file that may not grow (`ulimit -f`) into an error of the write that meets the limit: by default it ends the

@@ -155,6 +155,14 @@ fn what(change: &SeriesChange) -> &str {
     }
 }
 
+/// One line about a change of a known model: what moved, by how much, since when, how far it reaches, and why.
+pub(super) fn sentence(change: &SeriesChange, unicode: bool) -> String {
+    let began = change.began.at.format("%m-%d %H:%M UTC");
+    let (what, effect, scope) = (what(change), effect(change, unicode), change.scope.as_str());
+    let said = format!("{} {what} {effect}, since {began}, {scope}: {}", change.id, detail(change));
+    text::one_line(&said)
+}
+
 /// For example `+18 % [13, 24]`, or the value that a swap brought.
 fn effect(change: &SeriesChange, unicode: bool) -> String {
     match &change.level {

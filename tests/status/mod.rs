@@ -2,6 +2,7 @@
 
 mod calibrations;
 mod check;
+mod live;
 mod plans;
 mod runners;
 mod screen;

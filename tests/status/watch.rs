@@ -1,4 +1,4 @@
-//! `status --watch`: in place on a terminal, block after block in a pipe, and a Ctrl-C that is no failure.
+//! `status --watch` without its view: in place on a terminal, block after block in a pipe, and a Ctrl-C that is no failure.
 
 use super::world::{World, worlds};
 use crate::support::catalog::put_model;
@@ -31,7 +31,7 @@ fn interrupt(child: &mut Child) -> Option<i32> {
 async fn a_terminal_is_drawn_over_and_given_back() {
     let world = watched().await;
     let pty = Pty::new(80);
-    let mut command = command(&world, &[]);
+    let mut command = command(&world, &["--plain"]);
     command.env("TERM", "xterm-256color").stdin(pty.end()).stdout(pty.end()).stderr(pty.end());
     let mut child = command.spawn().unwrap();
     drop(command);

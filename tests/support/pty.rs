@@ -1,13 +1,16 @@
 //! A terminal: a pseudo-terminal of a chosen width, what a program draws on it, and somebody who types.
 
 use super::PATIENCE;
+use super::screen::screen;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -67,6 +70,8 @@ pub struct Session {
     child: Child,
     master: File,
     seen: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -95,14 +100,15 @@ impl Session {
         let child = command.spawn().unwrap();
         drop(command);
         let (seen, mut reader) = (Arc::new(Mutex::new(String::new())), master.try_clone().unwrap());
-        let shown = Arc::clone(&seen);
-        std::thread::spawn(move || {
+        let (shown, is_over) = (Arc::clone(&seen), Arc::new(AtomicBool::new(false)));
+        let over = Arc::clone(&is_over);
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+            while let (false, Ok(read @ 1..)) = (over.load(Ordering::SeqCst), reader.read(&mut buffer)) {
                 shown.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
             }
         });
-        Self { child, master, seen }
+        Self { child, master, seen, reader, is_over }
     }
 
     /// The process.
@@ -117,6 +123,42 @@ impl Session {
             assert!(start.elapsed() < PATIENCE, "no {words:?} in {}", self.seen());
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits until what stands on the screen is as wanted.
+    pub fn shows(&self, wanted: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        loop {
+            let screen = screen(&self.seen());
+            if wanted(&screen) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "the screen is:\n{screen}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Closes the terminal under a process that goes on drawing, and returns its status.
+    pub fn hangs_up(self) -> ExitStatus {
+        let Self { mut child, master, reader, is_over, .. } = self;
+        is_over.store(true, Ordering::SeqCst);
+        reader.join().unwrap();
+        drop(master);
+        child.wait().unwrap()
+    }
+
+    /// Reads nothing more of what is drawn, asks the process to end, and returns its status.
+    pub fn ends_unread(self) -> ExitStatus {
+        let Self { mut child, master, reader, is_over, .. } = self;
+        is_over.store(true, Ordering::SeqCst);
+        reader.join().unwrap();
+        // Until the terminal is full: each width draws everything anew.
+        for columns in (80..180).cycle().take(400) {
+            tcsetwinsize(&master, size(columns)).unwrap();
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        child.wait().unwrap()
     }
 
     /// Everything that was drawn so far.
@@ -164,7 +206,7 @@ impl Session {
 
 /// The master's side of a new pseudo-terminal, and the name of the other.
 fn terminal(columns: u16) -> (File, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     tcsetwinsize(&master, size(columns)).unwrap();

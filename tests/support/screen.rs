@@ -3,6 +3,7 @@
 /// The lines of the screen, without trailing blanks and without colours. Lines never scroll away.
 pub fn screen(written: &str) -> String {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
+    let mut first_screen = None;
     let mut chars = written.chars();
     while let Some(ch) = chars.next() {
         match ch {
@@ -17,6 +18,21 @@ pub fn screen(written: &str) -> String {
                     "A" => row = row.saturating_sub(number),
                     "B" => row += number,
                     "C" => column += number,
+                    "H" => {
+                        let place = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(1);
+                        let mut places = rest[..end].split(';');
+                        row = place(places.next()) - 1;
+                        column = place(places.next()) - 1;
+                    }
+                    "h" if &rest[..end] == "?1049" => {
+                        first_screen.get_or_insert((std::mem::take(&mut lines), row, column));
+                    }
+                    "l" if &rest[..end] == "?1049" => {
+                        if let Some(before) = first_screen.take() {
+                            (lines, row, column) = before;
+                        }
+                    }
+                    "J" if &rest[..end] == "2" => lines.clear(),
                     "D" => column = column.saturating_sub(number),
                     "K" if &rest[..end] == "2" => lines[row].clear(),
                     "K" => lines[row].truncate(column),
@@ -38,6 +54,13 @@ pub fn screen(written: &str) -> String {
     }
     let shown = lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned() + "\n");
     shown.collect::<String>().trim_end().to_owned() + "\n"
+}
+
+#[test]
+fn the_second_screen_covers_the_first_and_leaves_it_as_it_was() {
+    let drawn = "before\r\n\u{1b}[?1049h\u{1b}[2J\u{1b}[2;3Hview";
+    assert_eq!(screen(drawn), "\n  view\n");
+    assert_eq!(screen(&format!("{drawn}\u{1b}[?1049lafter")), "before\nafter\n");
 }
 
 #[test]

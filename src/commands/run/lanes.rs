@@ -161,6 +161,7 @@ impl RunLane {
         due: Option<Instant>,
     ) -> Option<Vec<AttemptResult>> {
         let subject = slot.borrow().clone();
+        let _in_flight = self.recorder.in_flight(&subject.model);
         let attempts = tokio::select! {
             attempts = self.measurer.measure(&subject, question, due) => attempts,
             () = self.interrupt.stop.cancelled() => return None,

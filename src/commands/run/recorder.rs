@@ -14,9 +14,10 @@ use crate::measure::paired::HalfTtft;
 use crate::measure::report::ModelReport;
 use crate::outbox::undelivered::UndeliveredDir;
 use crate::output::csv::RowWriter;
+use crate::output::live::live_run::InFlight;
 use crate::output::ndjson;
 use crate::output::print::{self, PrintOutcome};
-use crate::output::progress::Progress;
+use crate::output::run_progress::RunProgress;
 use crate::providers::adapt::Adaptation;
 use crate::storage::{OutcomeSink, StoreError};
 use std::cell::{Cell, RefCell};
@@ -95,7 +96,7 @@ pub struct ResultRecorder {
     interrupt: Interrupt,
     ndjson: Cell<bool>,
     csv: RefCell<Option<CsvRows>>,
-    progress: Progress,
+    progress: RunProgress,
     prices: HashMap<ModelRef, Price>,
     collector: RefCell<OutcomeCollector>,
     dialect: RefCell<Option<DialectCollector>>,
@@ -142,7 +143,7 @@ impl ResultRecorder {
     /// `interrupt.stop` itself once the reader of standard output has gone.
     pub fn new(
         sinks: RunOutputs,
-        progress: Progress,
+        progress: RunProgress,
         models: &[ModelRef],
         prices: HashMap<ModelRef, Price>,
         interrupt: Interrupt,
@@ -196,6 +197,11 @@ impl ResultRecorder {
         self.collector.borrow_mut().add_pair(model, cold, warm, cold_first);
     }
 
+    /// Counts a request until what is returned is dropped.
+    pub fn in_flight(&self, model: &ModelRef) -> InFlight {
+        self.progress.in_flight(model)
+    }
+
     /// Prints a note beside the progress.
     pub fn note(&self, text: &str) {
         self.progress.note(text);
@@ -213,7 +219,7 @@ impl ResultRecorder {
             true => self.collector.borrow_mut().add_counterpart(model, outcome),
             false => self.collector.borrow_mut().add(model, outcome),
         }
-        self.progress.finished(outcome);
+        self.progress.finished(model, outcome);
         let delay = match outcome {
             Outcome::Success(run) => run.quality.dispatch_delay_seconds,
             Outcome::Failure(failure) => {
@@ -251,7 +257,7 @@ impl ResultRecorder {
                     "error: neither the store nor a file took this row ({reason}): {}",
                     row.trim_end()
                 );
-                self.progress.aside(|| print::note(&text));
+                self.progress.error(&text);
             }
         }
     }

@@ -1,6 +1,9 @@
 //! `llmbench status`: shows the state of measuring, once, repeatedly, or as a health check.
 
 mod check;
+mod live;
+mod live_looker;
+mod live_rows;
 mod snapshot;
 
 use crate::cli::status::StatusArgs;
@@ -43,6 +46,11 @@ async fn watch(
     pause: Duration,
 ) -> Result<Exit, CommandError> {
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+    if live::is_wanted(args, context)
+        && let Some(exit) = live::watch(args, context, pause, &interrupt).await?
+    {
+        return Ok(exit);
+    }
     let dumb = context.settings.env().get("TERM") == Some("dumb");
     let in_place = context.terminal.stdout_tty && !args.json && !dumb;
     let mut live = LiveScreen::new(in_place);
@@ -77,10 +85,13 @@ fn shown(args: &StatusArgs, context: &Context, report: StatusReport) -> String {
         let document = json::document(&report);
         return if args.watch.is_some() { format!("{document}\n") } else { format!("{document:#}\n") };
     }
-    // The terminal may have been resized meanwhile.
+    screen(&report, &ReportView::new(terminal_now(context), args.wide))
+}
+
+/// The terminal as it is now: it may have been resized meanwhile.
+fn terminal_now(context: &Context) -> Terminal {
     let look_up = |name: &str| context.settings.env().get(name).map(str::to_owned);
-    let terminal = Terminal::detect(TerminalEnv::read(look_up));
-    screen(&report, &ReportView::new(terminal, args.wide))
+    Terminal::detect(TerminalEnv::read(look_up))
 }
 
 /// Refuses a provider that neither the table of hosts nor the catalog knows.

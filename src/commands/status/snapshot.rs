@@ -149,8 +149,25 @@ impl<'a> StatusReader<'a> {
         Some(RankingReport { counted_at, lanes })
     }
 
+    /// The store, once it has been opened.
+    pub fn store(&self) -> Option<Arc<dyn Store>> {
+        self.store.clone()
+    }
+
+    /// True if the store is a bridge, which shows no fleet.
+    pub fn is_bridge(&self) -> bool {
+        bridge::is_named(self.context)
+    }
+
+    /// The newest calibration in this host's state directory, and of no other host.
+    pub fn own_calibration(&self) -> HostCalibrations {
+        let state_dir = self.context.settings.state_dir().ok();
+        let here = state_dir.and_then(|directory| kept::newest(&directory.value));
+        HostCalibrations { here: here.map(|kept| kept.summary()), hosts: None }
+    }
+
     /// The changes of series that are open; `None` if they cannot be read, as in a store of an older version.
-    async fn open_changes(&self, now: DateTime<Utc>) -> Option<Vec<SeriesChange>> {
+    pub async fn open_changes(&self, now: DateTime<Utc>) -> Option<Vec<SeriesChange>> {
         // What began earlier is the usual level by now.
         let since = now - TimeDelta::days(REVERTS_WITHIN_DAYS);
         let lasting = ChangeFilter { open: true, began_since: Some(since), ..ChangeFilter::default() };

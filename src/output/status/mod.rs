@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The store's knowledge of a provider, its lane, and its name.
-type ProviderRow<'a> = (Option<&'a ProviderState>, Option<LaneReport>, String);
+pub(super) type ProviderRow<'a> = (Option<&'a ProviderState>, Option<LaneReport>, String);
 
 /// Heartbeats that are shown unless all are requested.
 const MOST_HEARTBEATS: usize = 16;
@@ -89,7 +89,7 @@ impl StatusReport {
     }
 
     /// Every known provider with its lane: of this machine's daemon, else of another one.
-    fn rows(&self) -> Vec<ProviderRow<'_>> {
+    pub(super) fn rows(&self) -> Vec<ProviderRow<'_>> {
         let mut lanes: BTreeMap<String, LaneReport> = BTreeMap::new();
         let elsewhere = self.fleet.iter().flat_map(|fleet| fleet.lanes(self.as_of));
         let here = self.daemon_status.iter().flat_map(|daemon_status| {
@@ -248,6 +248,18 @@ fn provider_list<'a>(rows: &'a [ProviderRow<'a>], now: DateTime<Utc>) -> ListRep
 fn failed(state: Option<&ProviderState>) -> String {
     let rate = state.and_then(ProviderState::error_rate);
     rate.map_or_else(|| "-".to_owned(), |rate| units::share((rate * 1e3).round() / 1e3))
+}
+
+/// What a lane does, how much it has to do, and why it waits.
+pub(super) fn lane_words(lane: &LaneReport, now: DateTime<Utc>) -> String {
+    let because = reason(Some(lane), now);
+    let because = if because.is_empty() { String::new() } else { format!(": {because}") };
+    format!("{}, {} running, {} due{because}", json::word(&lane.state), lane.running, lane.due)
+}
+
+/// What is spent of a lane's budget of today; `-` without one.
+pub(super) fn budget_words(lane: Option<&LaneReport>, now: DateTime<Utc>) -> String {
+    budgets::cell(lane, now)
 }
 
 /// The reason for which a lane does not measure, and for how long.

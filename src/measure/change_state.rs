@@ -87,6 +87,8 @@ mod tests {
             cause: ChangeCause::Unknown,
             cause_line: String::new(),
             acknowledged: None,
+            returned: None,
+            confirmed: None,
         };
         // Days from its beginning to the newest block, and to now.
         for (seen, now, state) in [

@@ -197,6 +197,8 @@ mod tests {
             cause: ChangeCause::NothingElse,
             cause_line: "nothing else that is stored moved".to_owned(),
             acknowledged: None,
+            returned: None,
+            confirmed: None,
         }
     }
 

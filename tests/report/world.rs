@@ -1,6 +1,7 @@
 //! Stores with blocks of series, which reports are made of.
 
 use crate::stores::backend::Backend;
+use crate::stores::series::derived;
 use crate::support::Home;
 use chrono::Utc;
 use llmbench::domain::ModelRef;
@@ -9,6 +10,7 @@ use llmbench::domain::series_block::{
 };
 use llmbench::domain::series_change::MeasuredSeries;
 use llmbench::storage::Store;
+use llmbench::storage::series_blocks::DerivedCount;
 use std::sync::Arc;
 
 /// A store with a home from which reports of it are made.
@@ -45,7 +47,7 @@ impl ReportWorld {
         for (model, ttft) in models {
             blocks.extend(slots.iter().map(|slot| of(model, block(*slot, *ttft))));
         }
-        let counted: Vec<(i64, u64)> = slots.iter().map(|slot| (*slot, 6)).collect();
+        let counted: Vec<DerivedCount> = slots.iter().map(|slot| derived(*slot, 6)).collect();
         self.store.keep_blocks(&counted, &blocks).await.unwrap();
     }
 

@@ -40,25 +40,25 @@ async fn keys_sizes_and_news_change_the_view() {
         let mut session = Session::start(command(&world, &[]));
         session.shows(|screen| screen.contains("all is well") && screen.contains("2 of 2 fresh"));
         session.shows(|screen| {
-            screen.contains("\n> a ") && screen.contains("1 of 2") && screen.contains("error   ")
+            screen.contains("\n>  a ") && screen.contains("1 of 2") && screen.contains("error   ")
         });
         session.types("j");
-        session.shows(|screen| screen.contains("\n> bb "));
+        session.shows(|screen| screen.contains("\n>  bb "));
         session.types("s");
-        session.shows(|screen| screen.contains("sort: TTFT") && screen.contains("\n> bb "));
+        session.shows(|screen| screen.contains("sort: TTFT") && screen.contains("\n>  bb "));
         session.types("/zzz");
         session.shows(|screen| screen.contains("no model has these letters"));
         session.types("\u{1b}");
-        session.shows(|screen| screen.contains("\n> bb "));
+        session.shows(|screen| screen.contains("\n>  bb "));
         session.types("\r");
         session.shows(|screen| screen.contains("groq:bb") && screen.contains("7 d: 2 runs, 1 failed;"));
         session.types("\u{1b}");
         session.resize(50);
         session.shows(|screen| screen.contains("The view needs 60 columns and 12 lines; here"));
         session.resize(120);
-        session.shows(|screen| screen.contains("\n> bb ") && screen.contains("LAST OK"));
+        session.shows(|screen| screen.contains("\n>  bb ") && screen.contains("LAST OK"));
         world.succeed("groq:new", 0).await;
-        session.shows(|screen| screen.contains("  new "));
+        session.shows(|screen| screen.contains("   new "));
         put_model(&*world.store, &"openai:never".parse().unwrap(), "", true).await.unwrap();
         session.shows(|screen| screen.contains("unhealthy: openai: none of 1 enabled models"));
         session.types("q");
@@ -161,9 +161,9 @@ async fn a_store_that_goes_away_leaves_the_picture() {
     let [world, _] = worlds().await;
     let world = measured(world).await;
     let mut session = Session::start(command(&world, &[]));
-    session.shows(|screen| screen.contains("all is well") && screen.contains("\n> a "));
+    session.shows(|screen| screen.contains("all is well") && screen.contains("\n>  a "));
     world.sqlite().execute_batch("DROP TABLE heartbeats").unwrap();
-    session.shows(|screen| screen.contains("is away; this picture is ") && screen.contains("\n> a "));
+    session.shows(|screen| screen.contains("is away; this picture is ") && screen.contains("\n>  a "));
     session.types("q");
     assert_eq!(session.ended().0, Some(0));
 }

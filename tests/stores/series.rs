@@ -49,7 +49,7 @@ fn of(model: &str, block: SeriesBlock) -> BlockOfSeries {
 }
 
 /// The first derivation of a slot.
-fn derived(slot: i64, rows: u64) -> DerivedCount {
+pub fn derived(slot: i64, rows: u64) -> DerivedCount {
     DerivedCount { slot, rows, replaces: None }
 }
 

@@ -10,10 +10,10 @@ use crate::commands::interrupt::{Interrupt, pass_on_stops};
 use crate::commands::stdout;
 use crate::domain::ModelRef;
 use crate::output::ReportView;
-use crate::output::live::can_show;
 use crate::output::live::status_view::{StatusNews, StatusView};
 use crate::output::live::view_thread::{ShownView, ViewManner, ViewSender};
 use crate::output::live::{ModelHistory, ScreenStream};
+use crate::output::live::{can_show, is_gone};
 use crate::output::status::{StatusReport, screen};
 use crate::storage::series_changes::ChangeFilter;
 use crate::storage::{Store, StoreError};
@@ -64,6 +64,7 @@ pub async fn watch(
         () = interrupt.stop.cancelled() => None,
         error = refresh(args, context, pause, &sender, &shared) => Some(error),
         () = answer(questions, &sender, &shared) => None,
+        () = terminal_gone() => None,
     };
     let ended = shown.end();
     if let Some(error) = refused {
@@ -78,6 +79,14 @@ pub async fn watch(
         stdout::text(&screen(&report, &ReportView::new(super::terminal_now(context), args.wide)))?;
     }
     Ok(Some(Exit::Yes))
+}
+
+/// Ends when the terminal has been closed. Where SIGHUP is ignored nothing else says so: the library that reads keys would read
+/// the end of a closed terminal for ever.
+async fn terminal_gone() {
+    while !is_gone() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Looks again and again; ends with the reason why it must not.
@@ -133,7 +142,7 @@ async fn history(store: &dyn Store, model: &ModelRef) -> Result<ModelHistory, St
         provider: Some(model.provider.clone()),
         model: Some(model.served_id().to_owned()),
         since: Some(from),
-        open: false,
+        ..ChangeFilter::default()
     };
     // A store of an older version has none.
     let mut changes = store.series_changes(&wanted).await.unwrap_or_default();

@@ -24,5 +24,5 @@ mod testing;
 pub mod view_thread;
 
 pub use chart::ModelHistory;
-pub use screen::{ScreenStream, can_show, stop_process};
+pub use screen::{ScreenStream, can_show, is_gone, stop_process};
 pub use series::{LiveFailure, LiveSample};

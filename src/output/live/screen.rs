@@ -45,6 +45,11 @@ pub fn can_show(stream_is_terminal: bool, term: Option<&str>) -> bool {
     stream_is_terminal && io::stdin().is_terminal() && !matches!(term, None | Some("" | "dumb"))
 }
 
+/// True if the terminal from which keys come has been closed.
+pub fn is_gone() -> bool {
+    rustix::termios::tcgetattr(io::stdin()).is_err()
+}
+
 type LiveTerminal = ratatui::Terminal<CrosstermBackend<BufWriter<Box<dyn Write + Send>>>>;
 
 /// The terminal in the hands of a view; given back when dropped.

@@ -119,6 +119,8 @@ pub fn change(model: &str) -> SeriesChange {
         cause: ChangeCause::NothingElse,
         cause_line: "nothing else that is stored changed".to_owned(),
         acknowledged: None,
+        returned: None,
+        confirmed: None,
     }
 }
 

@@ -84,6 +84,8 @@ pub fn change(of: &BlockHistory) -> SeriesChange {
             who: "ann@office".to_owned(),
             note: Some("told their sales".to_owned()),
         }),
+        returned: None,
+        confirmed: None,
     }
 }
 

@@ -54,5 +54,5 @@ Only files that a report wrote are ever deleted; .llmbench-report in the folder 
 and whatever ends the command leaves the site before as it was.
 
   llmbench report --output report.html --open
-  llmbench report --site /srv/www/bench --since 90d --url https://bench.example.org
+  llmbench report --site /srv/www/bench --url https://bench.example.org
   llmbench report --json --since 7d";

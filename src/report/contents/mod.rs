@@ -165,7 +165,13 @@ impl ReportContents {
                 block_hours,
             },
             models,
-            changes: facts.changes.iter().map(ReportedChange::of).collect(),
+            // An open change of a model that was not measured in this time has no page to lead to.
+            changes: facts
+                .changes
+                .iter()
+                .filter(|change| by_model.contains_key(&change.series.model))
+                .map(ReportedChange::of)
+                .collect(),
             calibrations: facts.calibrations.iter().map(ReportedCalibration::of).collect(),
         }
     }

@@ -156,14 +156,19 @@ impl<'a> ModelDetail<'a> {
         }
     }
 
-    /// The medians of a figure in the pictures, in order of time.
+    /// The medians of a figure in the pictures, each as often as it has samples: so percentiles count them, too.
     pub fn medians(&self, figure: WatchedFigure) -> Vec<f64> {
-        let shown = self.history.iter().filter(|one| self.routes[one.route].pictured);
-        let column = |one: &'_ HistoryColumns| match figure {
-            WatchedFigure::Ttft => one.ttft.clone(),
-            WatchedFigure::TokensPerSecond => one.tokens_per_second.clone(),
-        };
-        shown.flat_map(column).flatten().collect()
+        let mut found = Vec::new();
+        for one in self.history.iter().filter(|one| self.routes[one.route].pictured) {
+            let (values, counts) = match figure {
+                WatchedFigure::Ttft => (&one.ttft, &one.ttft_n),
+                WatchedFigure::TokensPerSecond => (&one.tokens_per_second, &one.tokens_per_second_n),
+            };
+            for (value, count) in std::iter::zip(values, counts) {
+                found.extend(value.iter().flat_map(|value| std::iter::repeat_n(*value, *count as usize)));
+            }
+        }
+        found
     }
 }
 

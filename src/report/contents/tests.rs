@@ -163,6 +163,35 @@ fn who_has_seen_a_change_is_nobody_elses_business() {
     assert!(text.contains("3f2a") && !text.contains("ann@office") && !text.contains("sales"), "{text}");
 }
 
+#[test]
+fn a_change_of_a_model_without_a_page_is_left_out() {
+    let (one, gone) = (history("p:m", 9, 0.4), history("p:gone", 9, 0.4));
+    let mut facts = facts(vec![one.clone()], 9);
+    facts.changes = vec![change(&one), change(&gone)];
+    let contents = ReportContents::of(&facts);
+    let models: Vec<&str> =
+        contents.changes.iter().map(|one| one.change.series.model.model_id.as_str()).collect();
+    assert_eq!(models, ["m"]);
+}
+
+#[test]
+fn a_picture_of_medians_has_the_middle_of_its_table() {
+    let mut one = history("p:m", 1, 0.4);
+    for (place, block) in one.blocks.iter_mut().enumerate() {
+        block.ttft =
+            Some(BlockFigure { median: 0.1 + place as f64, samples: if place == 7 { 90 } else { 1 } });
+    }
+    let facts = facts(vec![one], 1);
+    let contents = ReportContents::of(&facts);
+    let series = by_model(&facts.series);
+    let model = &contents.models[0];
+    let detail = ModelDetail::of(&contents, model, &series[&model.name], Vec::new(), BTreeMap::new());
+    let mut medians = detail.medians(WatchedFigure::Ttft);
+    medians.sort_by(f64::total_cmp);
+    assert_eq!(medians.len(), 97);
+    assert_eq!(detail.spread.ttft.p50, Some(rounded(stats::percentile(&medians, 50.0))));
+}
+
 /// The samples of a figure, written out.
 fn samples(history: &Value, figure: &str, within: impl Fn(i64) -> bool) -> Vec<f64> {
     let column = |name: &str| history[name].as_array().unwrap().clone();

@@ -193,7 +193,7 @@ fn spread(figure_of: WatchedFigure, detail: &ModelDetail<'_>, known: &SpreadPerc
     if medians.is_empty() {
         return html! {};
     }
-    let description = "How often medians of 3 hours were how large.";
+    let description = "How often medians of 3 hours were how large, each counted as often as it has samples.";
     let chart = DistributionChart::of_samples(head(figure_of, description), &medians);
     let rows = [
         ("Least", known.min),

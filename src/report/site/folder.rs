@@ -9,7 +9,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with, syncfs};
 use rustix::io::Errno;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// The reason why there is no new site; the one before is still there.
@@ -124,8 +124,24 @@ impl SiteFolder {
                 _ => SiteError::Io(self.target.join(&path), error),
             })?;
         }
-        Ok(())
+        carry_folders(&self.target, &self.new).map_err(|error| SiteError::Io(self.target.clone(), error))
     }
+}
+
+/// Gives folders the modes that they have in the site before, and makes those in which there is nothing: no report leaves
+/// an empty one.
+fn carry_folders(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            let (here, there) = (entry.path(), to.join(entry.file_name()));
+            if fs::read_dir(&here)?.next().is_none() {
+                fs::create_dir_all(&there)?;
+            }
+            carry_folders(&here, &there)?;
+        }
+    }
+    if to.is_dir() { fs::set_permissions(to, fs::metadata(from)?.permissions()) } else { Ok(()) }
 }
 
 impl Drop for SiteFolder {
@@ -261,9 +277,19 @@ fn remove_folders(folder: &Path) -> io::Result<()> {
 fn is_same(one: &Path, other: &Path) -> bool {
     match (fs::read_link(one), fs::read_link(other)) {
         (Ok(one), Ok(other)) => one == other,
-        (Err(_), Err(_)) => fs::read(one).ok().is_some_and(|bytes| fs::read(other).ok() == Some(bytes)),
+        (Err(_), Err(_)) => is_one_file(one, other).unwrap_or(false),
         _ => false,
     }
+}
+
+/// Names of one file are told without reading it: it may be large, or a pipe, which has no end.
+fn is_one_file(one: &Path, other: &Path) -> io::Result<bool> {
+    let (first, second) = (one.metadata()?, other.metadata()?);
+    if (first.dev(), first.ino()) == (second.dev(), second.ino()) {
+        return Ok(true);
+    }
+    let is_alike = first.is_file() && second.is_file() && first.len() == second.len();
+    Ok(is_alike && fs::read(one)? == fs::read(other)?)
 }
 
 /// The same file under another name, where the file system can; else a copy. Links are made again.
@@ -274,8 +300,12 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
     match fs::hard_link(from, to) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            if !from.metadata()?.is_file() {
+                return Err(error);
+            }
             let mut copy = File::create_new(to)?;
-            io::copy(&mut File::open(from)?, &mut copy).map(drop)
+            // Half a copy would be taken for somebody's file that the site lacks.
+            io::copy(&mut File::open(from)?, &mut copy).map(drop).inspect_err(|_| drop(fs::remove_file(to)))
         }
         linked => linked,
     }

@@ -51,11 +51,12 @@ pub fn feed(facts: &ReportFacts, contents: &ReportContents, address: &SiteAddres
         .map(|one| FeedEntry::change(&one.change, page(&one.change.series.model)))
         .collect();
     let (from, to) = (slot_of(facts.from.timestamp_millis()), slot_of(facts.as_of.timestamp_millis()));
+    let begun = facts.series.iter().map(|one| one.first_slot).min().unwrap_or(from).max(from);
     for (model, series) in by_model(&facts.series) {
         let first = series.iter().map(|one| one.first_slot).min().unwrap_or(from);
         let last = series.iter().map(|one| one.last_slot).max().unwrap_or(to);
-        // In the first day of a report everything may be new.
-        if first >= from + SLOTS_OF_DAY {
+        // In the first day of a report, or of all measurements, everything may be new.
+        if first >= begun + SLOTS_OF_DAY {
             entries.push(FeedEntry::new_model(model, slot_start(first), page(model)));
         }
         if last + GONE_DAYS * SLOTS_OF_DAY < to {
@@ -136,14 +137,32 @@ const PARTS: [PathPart; 3] = [
     PathPart { name: "badge", description: "ttft, tokens_per_second or availability." },
 ];
 
-/// The description of these files.
+/// The description of these files. It lies in a folder of the site, above which their paths begin.
 pub fn description(address: &SiteAddress) -> Value {
-    openapi_document(address.as_deref(), &FILES, &PARTS)
+    openapi_document(Some(address.as_deref().unwrap_or("..")), &FILES, &PARTS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::contents::tests::{facts, history};
+
+    #[test]
+    fn a_store_that_is_younger_than_the_report_makes_nobody_new() {
+        let mut facts = facts(vec![history("p:m", 9, 0.4), history("p:other", 9, 0.9)], 9);
+        facts.from -= chrono::TimeDelta::days(30);
+        let told = |facts: &ReportFacts| feed(facts, &ReportContents::of(facts), &SiteAddress::default());
+        assert!(!told(&facts).contains("is measured"), "{}", told(&facts));
+        facts.series[1].first_slot += 2 * SLOTS_OF_DAY;
+        assert!(told(&facts).contains("other is measured"), "{}", told(&facts));
+    }
+
+    #[test]
+    fn paths_of_files_begin_at_the_site_also_where_its_address_is_not_known() {
+        let server = |address: SiteAddress| description(&address)["servers"][0]["url"].clone();
+        assert_eq!(server(SiteAddress::default()), "..");
+        assert_eq!(server(SiteAddress::parse(Some("https://x.example/b/")).unwrap()), "https://x.example/b");
+    }
 
     #[test]
     fn an_address_is_one_of_the_web_without_a_password() {

@@ -33,6 +33,7 @@ pub fn page(detail: &ModelDetail<'_>, circumstances: &CountedCircumstances) -> S
         (standings_list(detail))
         section aria-labelledby="time" {
             h2 id="time" { "Day by day" }
+            (uncompared(detail))
             div.pictures { (days(Ttft, detail)) (days(TokensPerSecond, detail)) }
         }
         section aria-labelledby="changes" {
@@ -83,6 +84,20 @@ fn standings_list(detail: &ModelDetail<'_>) -> Markup {
             dd { (cells::share(standing.availability)) " of " (units::counted(standing.attempts, "attempt")) }
             dt { "Newest sample" }
             dd { @match standing.newest_before { Some(at) => { "before " (cells::moment(at)) } None => { "none in this time" } } }
+        }
+    }
+}
+
+/// What pictures show of a model that was not measured under the compared circumstances.
+fn uncompared(detail: &ModelDetail<'_>) -> Markup {
+    let shown = detail.routes.iter().find(|route| route.pictured && !route.compared);
+    html! {
+        @if let Some(route) = shown {
+            p {
+                "There is no time to first token under the compared circumstances. The pictures show answers to the question "
+                bdi { (cells::word(&route.profile, "without a name")) } " (" (cells::word(&route.connection, "no connection"))
+                "), as measured by " bdi { (cells::word(&route.runner, "the runner without a name")) } "."
+            }
         }
     }
 }
@@ -267,7 +282,10 @@ fn failures(detail: &ModelDetail<'_>) -> Markup {
     }
     let table = html! {
         table {
-            caption { "Failures in this time by kind, also those of the measuring side and of requests by hand" }
+            caption {
+                "Failures in this time by kind, also those of the measuring side and of requests by hand"
+                @if detail.standing.endpoint.is_some() { "; of all endpoints of the model together" }
+            }
             thead { tr { th scope="col" { "Kind" } th scope="col" { "Failures" } } }
             tbody {
                 @for (kind, count) in &detail.failures_by_kind {

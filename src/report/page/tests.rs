@@ -54,6 +54,18 @@ fn filled() -> ReportFacts {
     facts
 }
 
+#[test]
+fn pictures_of_what_is_not_compared_say_so() {
+    let mut warm = history("p:warm", 9, 0.1);
+    warm.series.connection = Some("warm".to_owned());
+    let facts = facts(vec![history("p:m", 9, 0.4), history("p:n", 9, 0.5), warm], 9);
+    let contents = ReportContents::of(&facts);
+    for (page, data) in details(&facts, &contents) {
+        let is_other = data["standing"]["model"] == "warm";
+        assert_eq!(page.contains("The pictures show answers"), is_other, "{page}");
+    }
+}
+
 /// The tags of a page with their attributes.
 fn tags(page: &str) -> Vec<&str> {
     page.split('<').skip(1).filter_map(|part| part.split('>').next()).collect()

@@ -7,9 +7,9 @@
 use super::manifest::{self, GrowingManifest, MANIFEST};
 use rustix::fs::{CWD, RenameFlags, renameat_with, syncfs};
 use rustix::io::Errno;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// The reason why there is no new site; the one before is still there.
@@ -43,6 +43,8 @@ pub struct SiteFolder {
     new: PathBuf,
     old: PathBuf,
     manifest: GrowingManifest,
+    /// The mode of the folder as it is: who may read it may read its files. `None` for a new one, of which the umask decides.
+    mode: Option<u32>,
     written: SiteSummary,
     /// Held as long as this is.
     _lock: File,
@@ -63,7 +65,8 @@ impl SiteFolder {
         check(&target, force)?;
         fs::create_dir(&new).map_err(|error| SiteError::Io(new.clone(), error))?;
         let manifest = GrowingManifest::create(&new).map_err(|error| SiteError::Io(new.clone(), error))?;
-        Ok(Self { target, new, old, manifest, written: SiteSummary::default(), _lock: lock })
+        let mode = fs::metadata(&target).ok().map(|about| about.permissions().mode() & 0o777);
+        Ok(Self { target, new, old, manifest, mode, written: SiteSummary::default(), _lock: lock })
     }
 
     /// Adds a file at a path below the site's folder.
@@ -71,13 +74,20 @@ impl SiteFolder {
     /// # Errors
     /// [`SiteError::Io`].
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> Result<(), SiteError> {
-        let place = self.new.join(path);
+        let (place, mode) = (self.new.join(path), self.mode);
         let mut add = || {
             self.manifest.name(path)?;
             if let Some(folder) = place.parent() {
                 fs::create_dir_all(folder)?;
             }
             let mut file = File::create_new(&place)?;
+            if let Some(mode) = mode {
+                file.set_permissions(Permissions::from_mode(mode & 0o666))?;
+                let folders = place.ancestors().skip(1).take_while(|folder| *folder != self.new);
+                folders
+                    .map(|folder| fs::set_permissions(folder, Permissions::from_mode(mode)))
+                    .collect::<io::Result<()>>()?;
+            }
             io::Write::write_all(&mut file, bytes)
         };
         add().map_err(|error| SiteError::Io(self.target.join(path), error))?;
@@ -141,7 +151,9 @@ fn carry_folders(from: &Path, to: &Path) -> io::Result<()> {
             carry_folders(&here, &there)?;
         }
     }
-    if to.is_dir() { fs::set_permissions(to, fs::metadata(from)?.permissions()) } else { Ok(()) }
+    // Bits beyond these a shut-in service may not set.
+    let mode = fs::metadata(from)?.permissions().mode() & 0o777;
+    if to.is_dir() { fs::set_permissions(to, Permissions::from_mode(mode)) } else { Ok(()) }
 }
 
 impl Drop for SiteFolder {

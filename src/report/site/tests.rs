@@ -81,13 +81,14 @@ fn pipes_empty_folders_and_modes_stay() {
     let site = home.path().join("site");
     put(&site, false, &[("index.html", "one"), ("models/a.html", "x")]).unwrap();
     fs::create_dir_all(site.join(".well-known/acme-challenge")).unwrap();
-    fs::set_permissions(&site, fs::Permissions::from_mode(0o2755)).unwrap();
+    fs::set_permissions(&site, fs::Permissions::from_mode(0o750)).unwrap();
     let pipe = rustix::fs::FileType::Fifo;
     rustix::fs::mknodat(rustix::fs::CWD, site.join("pipe"), pipe, rustix::fs::Mode::RUSR, 0).unwrap();
     put(&site, false, &[("index.html", "two")]).unwrap();
     assert!(site.join(".well-known/acme-challenge").is_dir() && !site.join("models").exists());
     assert!(site.join("pipe").metadata().unwrap().file_type().is_fifo());
-    assert_eq!(site.metadata().unwrap().permissions().mode() & 0o7777, 0o2755);
+    assert_eq!(site.join("index.html").metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(site.metadata().unwrap().permissions().mode() & 0o777, 0o750);
     assert_eq!(names(home.path()), [".site.llmbench-lock", "site"]);
 }
 

@@ -67,7 +67,8 @@ fn reasoning(server: &Aimock, model: &str) {
     assert_eq!(row["outcome"], "success", "{model}: {row}");
     let (reasoned, visible) =
         (number(&row, "time_to_first_reasoning_token"), number(&row, "time_to_first_token"));
-    assert!(0.050 <= reasoned && reasoned < visible, "{model}: {reasoned}, {visible}");
+    // On a busy machine both may come in one read.
+    assert!(0.050 <= reasoned && reasoned <= visible, "{model}: {reasoned}, {visible}");
     assert_eq!(number(&row, "visible_stream_chunks"), 15.0, "{model}");
     assert!(number(&row, "visible_output_tokens") < number(&row, "output_tokens"), "{model}: {row}");
 }

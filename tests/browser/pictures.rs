@@ -142,7 +142,7 @@ fn heat_map() -> Markup {
         let (weekday, hour) = (place / 24, place % 24);
         let busy = (f64::from(hour) - 15.0).abs() < 5.0 && weekday < 5;
         let value = 0.32 + 0.01 * f64::from(place % 7) + if busy { 0.2 } else { 0.0 };
-        HeatCell { weekday, hour, value, samples: 24 }
+        HeatCell { weekday, hour, hours: 1, value, samples: 24 }
     };
     let cells = (0..168).filter(|place| place % 31 != 30).map(cell).collect();
     HeatMap { head: head("Time to first token by hour", Unit::Seconds), cells }.render()

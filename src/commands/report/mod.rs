@@ -12,6 +12,7 @@ use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::scope::read_error;
 use crate::commands::stdout;
+use crate::domain::series_change::MeasuredSeries;
 use crate::export::new_file::{NewFile, NewFileError};
 use crate::measure::ranking::circumstances::WantedCircumstances;
 use crate::output::text::escape;
@@ -22,6 +23,7 @@ use crate::report::page::methodology::MethodTexts;
 use crate::report::page::{PageLinks, index};
 use crate::report::site::{self, SiteAddress, SiteError, SiteFolder, SiteSummary};
 use facts::{ReportFactsError, ReportQuery};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -117,18 +119,15 @@ fn check(
     {
         return Ok(());
     }
-    let mut known: Vec<String> = facts.series.iter().filter_map(|one| one.series.profile.clone()).collect();
-    known.sort_unstable();
-    known.dedup();
-    let runners = facts.series.iter().map(|one| one.series.runner.as_deref().unwrap_or(NO_RUNNER));
-    let mut runners: Vec<String> = runners.map(escape).collect();
-    runners.sort_unstable();
-    runners.dedup();
-    let known: Vec<String> = known.iter().map(|name| escape(name)).collect();
+    let known = |name: fn(&MeasuredSeries) -> Option<&str>, none: &str| {
+        let names = facts.series.iter().map(|one| name(&one.series).map_or_else(|| none.to_owned(), escape));
+        names.collect::<BTreeSet<String>>().into_iter().collect::<Vec<_>>().join(", ")
+    };
     Err(CommandError::usage("nothing was measured under these circumstances in this time").hint(format!(
-        "there are measurements of the profiles {} by the runners {}",
-        known.join(", "),
-        runners.join(", ")
+        "there are measurements of the profiles {} by the runners {} over the connections {}",
+        known(|series| series.profile.as_deref(), "none"),
+        known(|series| series.runner.as_deref(), NO_RUNNER),
+        known(|series| series.connection.as_deref(), "none"),
     )))
 }
 

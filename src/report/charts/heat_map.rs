@@ -10,7 +10,7 @@ use maud::{Markup, html};
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeatMap {
     pub head: ChartHead,
-    /// What was measured in each hour of the week; an hour that is missing is an empty cell.
+    /// What was measured in hours of the week; an hour that is missing is empty.
     pub cells: Vec<HeatCell>,
 }
 
@@ -18,8 +18,10 @@ pub struct HeatMap {
 pub struct HeatCell {
     /// Days after Monday, 0 to 6.
     pub weekday: u8,
-    /// Hour in UTC, 0 to 23.
+    /// Its first hour in UTC, 0 to 23.
     pub hour: u8,
+    /// Hours that it covers, at least one; those after midnight are left out.
+    pub hours: u8,
     pub value: f64,
     pub samples: u64,
 }
@@ -42,7 +44,10 @@ const LIMIT: f64 = 3.0;
 impl HeatMap {
     pub fn render(&self) -> Markup {
         let is_drawn = |cell: &&HeatCell| {
-            cell.value.is_finite() && usize::from(cell.weekday) < DAYS.len() && cell.hour < HOURS
+            cell.value.is_finite()
+                && usize::from(cell.weekday) < DAYS.len()
+                && cell.hour < HOURS
+                && cell.hours > 0
         };
         let cells: Vec<&HeatCell> = self.cells.iter().filter(is_drawn).collect();
         let Some(shades) = HeatShades::of(cells.iter().map(|cell| cell.value).collect()) else {
@@ -76,12 +81,13 @@ fn row(day: usize) -> f64 {
 impl HeatCell {
     fn render(&self, unit: Unit, shades: &HeatShades) -> Markup {
         let (x, y) = (column(self.hour), row(usize::from(self.weekday)));
-        let day = DAYS[usize::from(self.weekday)];
+        let (day, end) = (DAYS[usize::from(self.weekday)], self.hour.saturating_add(self.hours).min(HOURS));
+        let width = CELL * f64::from(end - self.hour) - GAP;
         html! {
-            rect class=(shades.class(self.value)) x=(Coordinate(x)) y=(Coordinate(y)) width=(Coordinate(CELL - GAP))
+            rect class=(shades.class(self.value)) x=(Coordinate(x)) y=(Coordinate(y)) width=(Coordinate(width))
                 height=(Coordinate(CELL - GAP)) {
                 title {
-                    (day) " " (format!("{:02}:00", self.hour)) ": " (units::phrase(unit, self.value, true)) ", "
+                    (day) " " (format!("{:02}:00 to {end:02}:00", self.hour)) ": " (units::phrase(unit, self.value, true)) ", "
                     (units::counted(self.samples, "sample"))
                 }
             }

@@ -78,6 +78,7 @@ fn heat_map() -> HeatMap {
     let cell = |place: u8| HeatCell {
         weekday: place / 24,
         hour: place % 24,
+        hours: 1,
         value: 0.3 + 0.01 * f64::from(place % 24) + 0.02 * f64::from(place / 24),
         samples: 12,
     };
@@ -357,7 +358,7 @@ proptest! {
 
     #[test]
     fn any_heat_map_is_a_picture(cells in prop::collection::vec((0..9_u8, 0..30_u8, any_number(), any::<u64>()), 0..40), unit in any_unit()) {
-        let cells = cells.into_iter().map(|(weekday, hour, value, samples)| HeatCell { weekday, hour, value, samples }).collect();
+        let cells = cells.into_iter().map(|(weekday, hour, value, samples)| HeatCell { weekday, hour, hours: 1 + hour % 4, value, samples }).collect();
         check(&HeatMap { head: head("A", unit), cells }.render());
     }
 

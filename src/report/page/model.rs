@@ -9,7 +9,9 @@ use crate::output::{text, units};
 use crate::report::charts::{
     ChangeMark, ChartHead, DistributionChart, HeatCell, HeatMap, SeriesPoint, TimeSeries,
 };
-use crate::report::contents::model_detail::{MeasuredDay, MeasuredRoute, ModelDetail, SpreadPercentiles};
+use crate::report::contents::model_detail::{
+    MeasuredDay, MeasuredHours, MeasuredRoute, ModelDetail, SpreadPercentiles,
+};
 use crate::report::contents::{CountedCircumstances, metric};
 use chrono::TimeDelta;
 use maud::{Markup, html};
@@ -170,13 +172,14 @@ fn week(detail: &ModelDetail<'_>) -> Markup {
         return html! { p { "There is no sample." } };
     }
     let description = "Median time to first token in each 3 hours of the week, UTC.";
-    let hours = detail.week.iter().flat_map(|cell| (0..CELL_HOURS).map(move |hour| (cell, cell.hour + hour)));
-    let chart = HeatMap {
-        head: head(Ttft, description),
-        cells: hours
-            .map(|(cell, hour)| HeatCell { weekday: cell.weekday, hour, value: cell.ttft, samples: cell.n })
-            .collect(),
+    let cell = |cell: &MeasuredHours| HeatCell {
+        weekday: cell.weekday,
+        hour: cell.hour,
+        hours: CELL_HOURS,
+        value: cell.ttft,
+        samples: cell.n,
     };
+    let chart = HeatMap { head: head(Ttft, description), cells: detail.week.iter().map(cell).collect() };
     let at = |weekday: usize, hour: u8| {
         detail.week.iter().find(|cell| usize::from(cell.weekday) == weekday && cell.hour == hour)
     };

@@ -12,6 +12,9 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+/// Half a copy of somebody's file, in a folder that is not the site yet.
+const COPYING: &str = ".llmbench-report-copy";
+
 /// The reason why there is no new site; the one before is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
@@ -127,11 +130,14 @@ impl SiteFolder {
             if path == Path::new(MANIFEST) || path.to_str().is_some_and(|path| ours.contains(path)) {
                 continue;
             }
-            link(&self.target.join(&path), &self.new.join(&path)).map_err(|error| match error.kind() {
-                ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
-                    SiteError::Taken(self.target.join(&path))
+            let copying = self.new.join(COPYING);
+            link(&self.target.join(&path), &self.new.join(&path), &copying).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                        SiteError::Taken(self.target.join(&path))
+                    }
+                    _ => SiteError::Io(self.target.join(&path), error),
                 }
-                _ => SiteError::Io(self.target.join(&path), error),
             })?;
         }
         carry_folders(&self.target, &self.new).map_err(|error| SiteError::Io(self.target.clone(), error))
@@ -248,6 +254,7 @@ fn discard(folder: &Path, target: &Path) -> io::Result<()> {
     if !folder.exists() {
         return Ok(());
     }
+    absent(fs::remove_file(folder.join(COPYING)))?;
     for path in manifest::read(folder).unwrap_or_default() {
         absent(fs::remove_file(folder.join(path)))?;
     }
@@ -304,8 +311,9 @@ fn is_one_file(one: &Path, other: &Path) -> io::Result<bool> {
     Ok(is_alike && fs::read(one)? == fs::read(other)?)
 }
 
-/// The same file under another name, where the file system can; else a copy. Links are made again.
-fn link(from: &Path, to: &Path) -> io::Result<()> {
+/// The same file under another name, where the file system can; else a copy, which is called `copying` until it is whole.
+/// Links are made again.
+fn link(from: &Path, to: &Path, copying: &Path) -> io::Result<()> {
     to.parent().map_or(Ok(()), fs::create_dir_all)?;
     if let Ok(leads) = fs::read_link(from) {
         return symlink(leads, to);
@@ -315,9 +323,8 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
             if !from.metadata()?.is_file() {
                 return Err(error);
             }
-            let mut copy = File::create_new(to)?;
-            // Half a copy would be taken for somebody's file that the site lacks.
-            io::copy(&mut File::open(from)?, &mut copy).map(drop).inspect_err(|_| drop(fs::remove_file(to)))
+            io::copy(&mut File::open(from)?, &mut File::create(copying)?)?;
+            fs::rename(copying, to)
         }
         linked => linked,
     }

@@ -131,6 +131,8 @@ fn a_killed_report_leaves_the_old_site_and_the_next_one_clears_up() {
     let mut half = SiteFolder::begin(&site, false).unwrap();
     half.add("index.html", b"new").unwrap();
     half.add("models/a/b.html", b"new").unwrap();
+    // Half of a large file of somebody else, on a file system without links.
+    fs::write(home.path().join(".site.llmbench-new/.llmbench-report-copy"), "c").unwrap();
     std::mem::forget(half);
     assert_eq!(fs::read_to_string(site.join("index.html")).unwrap(), "old");
     // The kill also freed its lock.

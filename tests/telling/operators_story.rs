@@ -94,7 +94,7 @@ impl Story {
         for model in SLOWER {
             let line = text.lines().find(|line| line.trim_start().starts_with(model)).unwrap();
             let (low, high) = size(line);
-            assert!(low > 15 && low <= 25 && 25 <= high && high < 36, "{line}");
+            assert!((16..=25).contains(&low) && (25..36).contains(&high), "{line}");
             let (earliest, latest) = span(line);
             let (began, block) = (self.now - Duration::hours(24 * SLOWED as i64), Duration::hours(3));
             assert!(earliest - block <= began && began <= latest + block, "{line} not at {began}");

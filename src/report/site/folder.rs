@@ -86,10 +86,8 @@ impl SiteFolder {
             let mut file = File::create_new(&place)?;
             if let Some(mode) = mode {
                 file.set_permissions(Permissions::from_mode(mode & 0o666))?;
-                let folders = place.ancestors().skip(1).take_while(|folder| *folder != self.new);
-                folders
-                    .map(|folder| fs::set_permissions(folder, Permissions::from_mode(mode)))
-                    .collect::<io::Result<()>>()?;
+                let mut folders = place.ancestors().skip(1).take_while(|folder| *folder != self.new);
+                folders.try_for_each(|folder| fs::set_permissions(folder, Permissions::from_mode(mode)))?;
             }
             io::Write::write_all(&mut file, bytes)
         };

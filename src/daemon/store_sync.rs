@@ -31,6 +31,8 @@ use tracing::warn;
 const HEALTH_EVERY: Duration = Duration::from_secs(60);
 /// Interval at which prices are read, for budgets in dollars and for what rows cost.
 const PRICES_EVERY: Duration = Duration::from_secs(3600);
+/// When four weeks of blocks are read again after a reading that failed.
+const NOISE_AFTER_FAILURE: Duration = Duration::from_secs(300);
 /// The catalog is reviewed once in this many ticks.
 const JUDGED_TICKS: u32 = 6;
 
@@ -103,6 +105,7 @@ struct StoreSync {
     judged: Option<Instant>,
     priced: Option<Instant>,
     refreshed: Option<Instant>,
+    noise_asked: Option<Instant>,
 }
 
 impl StoreSync {
@@ -123,6 +126,7 @@ impl StoreSync {
             judged: None,
             priced: None,
             refreshed: None,
+            noise_asked: None,
         }
     }
 
@@ -144,13 +148,14 @@ impl StoreSync {
         // A single pass needs the tried models in its first list. A failed review must not prevent measuring.
         let judged = self.judge().await;
         self.tell().await?;
-        judged.and(priced).and(timed).and(planned)?;
+        judged.and(priced).and(timed)?;
         if is_due(self.refreshed, HEALTH_EVERY) {
             let cadences = self.cadences();
             store_handle.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
             self.refreshed = Some(Instant::now());
         }
-        Ok(())
+        // Without a plan every series has its configured cadence, or that of the plan before.
+        planned
     }
 
     /// Reads the models to measure. A bridge's first list is waited for; later refusals empty the list.
@@ -228,9 +233,11 @@ impl StoreSync {
     async fn read_noise(&mut self) -> Result<(), StoreError> {
         let today = self.shared.clock.now().date_naive();
         let plans = self.shared.daemon_config.plan == PlanKind::Precision;
-        if !plans || self.shared.store_handle.bridge().is_some() || self.planned == Some(today) {
+        let is_known = self.planned == Some(today) || !is_due(self.noise_asked, NOISE_AFTER_FAILURE);
+        if !plans || self.shared.store_handle.bridge().is_some() || is_known {
             return Ok(());
         }
+        self.noise_asked = Some(Instant::now());
         let now = self.shared.clock.now();
         let noise =
             self.shared.store_handle.ask(move |store| async move { known_noise(&*store, now).await }).await?;

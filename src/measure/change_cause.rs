@@ -21,7 +21,7 @@ mod tests;
 
 pub use incident_reach::{IncidentReach, incident_reach};
 pub use pages::pages;
-pub use reach::decided;
+pub use reach::{decided, is_of_answers};
 
 use super::joined_change::is_withdrawn;
 use crate::domain::change_evidence::ChangeEvidence;

@@ -7,10 +7,9 @@ use crate::domain::change_evidence::{
     ChangeEvidence, ChangeSurroundings, MOST_NEIGHBOURS, SeriesNeighbour, StoredFacts,
 };
 use crate::domain::series_block::{SeriesBlock, day_of_slot};
-use crate::domain::series_change::{ChangedLevel, MeasuredSeries, SeriesChange};
-use crate::measure::canary_answer::{ANSWER_LOGPROBS, ANSWER_TEXT};
+use crate::domain::series_change::{MeasuredSeries, SeriesChange};
+use crate::measure::change_cause::is_of_answers;
 use crate::measure::change_windows::{ChangeWindows, facts, neighbour, program_change};
-use crate::measure::swap::LENGTH_FACT;
 use crate::storage::series_blocks::{StoredSeries, series_key};
 use crate::storage::{Store, StoreError};
 use chrono::TimeDelta;
@@ -81,7 +80,7 @@ impl<'a> EvidenceReader<'a> {
         let windows = ChangeWindows::of(change, self.to);
         let (from, end) = windows.span();
         let mut neighbours = neighbours(self.all, &change.series, from);
-        if of_answers(change) {
+        if is_of_answers(change) {
             // Other models answer in other words, and at other lengths.
             neighbours.retain(|one| one.series.model == change.series.model);
         }
@@ -109,12 +108,6 @@ impl<'a> EvidenceReader<'a> {
             neighbours: neighbours.iter().filter_map(reading).collect(),
         })
     }
-}
-
-/// True for a swap of what one model alone answers.
-fn of_answers(change: &SeriesChange) -> bool {
-    let of_one_model = [LENGTH_FACT, ANSWER_TEXT, ANSWER_LOGPROBS];
-    matches!(&change.level, ChangedLevel::Swap { fact, .. } if of_one_model.contains(&fact.as_str()))
 }
 
 /// The series whose levels say how far a change reaches.

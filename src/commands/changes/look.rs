@@ -223,9 +223,12 @@ async fn explained(
     to: i64,
 ) -> Result<Vec<SeriesChange>, StoreError> {
     let ids: HashSet<&str> = found.iter().map(|one| one.id.as_str()).collect();
+    // What waits is judged anew, too, and each beside its own witnesses: without their alarms its scope would shrink.
+    let waiting = stored.iter().filter(|old| waits_for_others(old, slot_start(to)));
+    let anew: Vec<&SeriesChange> = found.iter().chain(waiting).collect();
     let is_beside = |old: &&SeriesChange| {
-        let is_near = || found.iter().any(|new| new.began.may_meet(&old.began, SAME_TIME));
-        !ids.contains(old.id.as_str()) && (waits_for_others(old, slot_start(to)) || is_near())
+        let is_near = || anew.iter().any(|one| one.began.may_meet(&old.began, SAME_TIME));
+        !ids.contains(old.id.as_str()) && is_near()
     };
     let beside: Vec<SeriesChange> = stored.iter().filter(is_beside).cloned().collect();
     let new = found.len();

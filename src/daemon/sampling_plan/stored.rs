@@ -7,6 +7,7 @@ use super::{BlockNoise, NoiseBlock, SamplingPlan, SeriesDemand};
 use crate::daemon::price::{ListedPrices, worst_case};
 use crate::daemon::roster::RosterByProvider;
 use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::median::median;
 use crate::domain::series_block::{SLOTS_OF_DAY, day_of_slot, slot_of};
 use crate::domain::series_change::WatchedFigure;
 use crate::domain::{ModelRef, Profile};
@@ -76,7 +77,14 @@ fn noise_of(days: &[SeriesDay], recent_from: i64) -> Option<BlockNoise> {
         blocks.sort_by_key(|block| block.slot);
         BlockNoise::of(&blocks, recent_from)
     };
-    WatchedFigure::ALL.into_iter().filter_map(of).reduce(BlockNoise::or_worse)
+    let mut noise = WatchedFigure::ALL.into_iter().filter_map(of).reduce(BlockNoise::or_worse)?;
+    // Failures took a turn, too: by its successes alone a series that often fails would look as if it were asked rarely,
+    // and would become rarer by two steps.
+    let recent = days.iter().filter(|day| day.day * SLOTS_OF_DAY >= recent_from);
+    let blocks = recent.flat_map(|day| day.columns.blocks(day.day));
+    let mut attempts: Vec<f64> = blocks.map(|block| f64::from(block.attempts)).collect();
+    noise.recent_samples = median(&mut attempts).unwrap_or(noise.recent_samples).max(noise.recent_samples);
+    Some(noise)
 }
 
 /// The plan for these models under these profiles.

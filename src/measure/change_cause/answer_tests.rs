@@ -80,3 +80,13 @@ fn a_swap_of_length_moves_with_what_is_near_to_it() {
     assert_eq!(scope("176 tokens").0, ChangeScope::Model, "in the middle");
     assert_eq!(scope("155 tokens").1, ChangeCause::AnswersChanged);
 }
+
+#[test]
+fn other_models_are_no_witnesses_of_an_answer() {
+    let swaps = [("1", "groq:m"), ("2", "groq:n"), ("3", "other:m")]
+        .map(|(id, model)| swapped(id, "a", model, "answer_text"));
+    let around = swaps.iter().map(|one| around(&one.id, usual(), &[])).collect();
+    for (scope, cause, line) in judged(&swaps, around) {
+        assert_eq!((scope, cause), (ChangeScope::Model, ChangeCause::AnswersChanged), "{line}");
+    }
+}

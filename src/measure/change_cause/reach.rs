@@ -6,6 +6,7 @@ use crate::domain::change_evidence::{ChangeSurroundings, NeighbourReading, Serie
 use crate::domain::series_change::{
     ChangeScope, ChangedLevel, MeasuredSeries, SAME_TIME, SeriesChange, WatchedFigure,
 };
+use crate::measure::canary_answer::{ANSWER_LOGPROBS, ANSWER_TEXT};
 use crate::measure::joined_change::is_withdrawn;
 use crate::measure::swap::LENGTH_FACT;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -102,6 +103,7 @@ impl Reach {
             .iter()
             .filter(|other| other.series != change.series && !is_withdrawn(other))
             .filter(|other| same_movement(change, other))
+            .filter(|other| !is_of_answers(change) || other.series.model == change.series.model)
             .map(|other| &other.series)
             .filter(|series| is_counted(series))
             .collect();
@@ -182,6 +184,13 @@ fn relation(changed: &MeasuredSeries, other: &MeasuredSeries) -> Option<(Relatio
         return Some((Relation::Model, other.model.model_id.clone()));
     }
     (changed.runner == other.runner).then(|| (Relation::Provider, other.model.provider.clone()))
+}
+
+/// True for a swap of what one model alone answers: others answer in other words and at other lengths, and are asked for
+/// nothing, so those with an alarm would be all that are known.
+pub fn is_of_answers(change: &SeriesChange) -> bool {
+    let of_one_model = [LENGTH_FACT, ANSWER_TEXT, ANSWER_LOGPROBS];
+    matches!(&change.level, ChangedLevel::Swap { fact, .. } if of_one_model.contains(&fact.as_str()))
 }
 
 /// True if both became slower, or both faster, or swapped the same fact for the same value, at about one time.

@@ -10,6 +10,8 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Signal, getpid, getsid, kill_process};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::panic::PanicHookInfo;
@@ -48,6 +50,25 @@ pub fn can_show(stream_is_terminal: bool, term: Option<&str>) -> bool {
 /// True if the terminal from which keys come has been closed.
 pub fn is_gone() -> bool {
     rustix::termios::tcgetattr(io::stdin()).is_err()
+}
+
+/// Waits until keys can be read, for so long at most.
+///
+/// # Errors
+/// The terminal has been closed. The library that reads keys would read its end for ever, and take a core for it.
+pub fn wait_for_keys(longest: Duration) -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut keys = [PollFd::new(&stdin, PollFlags::IN)];
+    let longest = Timespec::try_from(longest).map_err(io::Error::other)?;
+    match poll(&mut keys, Some(&longest)) {
+        Err(Errno::INTR) => return Ok(()),
+        done => done?,
+    };
+    let closed = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    if keys[0].revents().intersects(closed) {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal has been closed"));
+    }
+    Ok(())
 }
 
 type LiveTerminal = ratatui::Terminal<CrosstermBackend<BufWriter<Box<dyn Write + Send>>>>;

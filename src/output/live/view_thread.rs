@@ -2,7 +2,7 @@
 //! key up, and a slow terminal never holds a measurement up: news reach it through a channel that nobody waits for.
 
 use super::keys::LiveKey;
-use super::screen::{Screen, ScreenStream, abandon};
+use super::screen::{Screen, ScreenStream, abandon, wait_for_keys};
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event};
@@ -181,7 +181,8 @@ fn show<V: LiveView>(
             screen.draw(&mut view)?;
             (drawn, is_changed) = (Some(Instant::now()), false);
         }
-        if !event::poll(LATENCY)? {
+        wait_for_keys(LATENCY)?;
+        if !event::poll(Duration::ZERO)? {
             continue;
         }
         // Whatever has been typed is taken before the next frame.

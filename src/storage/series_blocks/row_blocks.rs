@@ -17,6 +17,9 @@ use std::collections::HashMap;
 /// Roles of the requests of daemons. What people ask by hand is asked at other times and under other load.
 const ROLES: [&str; 3] = ["published", "shadow", CANARY_ROLE];
 
+/// The place of `measured_by` among the facts of a row.
+const MEASURED_BY: usize = 6;
+
 /// Blocks of a slot, and the number of rows that it had.
 #[derive(Debug, Default)]
 pub struct DerivedSlot {
@@ -101,6 +104,10 @@ impl BlockTally {
         // Of a canary its answer counts alone: one sample a day is no figure.
         if row.is_canary() {
             self.answers.extend(row.answer().map(|answer| (answer, row.logprobs().map(str::to_owned))));
+            // Another program may read the same answer otherwise.
+            if let Some(program) = row.facts[MEASURED_BY].as_deref() {
+                *self.facts[MEASURED_BY].entry(program.to_owned()).or_default() += 1;
+            }
             return;
         }
         self.ttft.extend(row.sound_ttft());
@@ -339,6 +346,7 @@ mod tests {
                 (row["sample_role"], row["benchmark_profile_id"]) = (json!("canary"), json!(CANARY_PROFILE));
                 (row["answer_text"], row["answer_sha256"]) = (json!(text), json!("0123456789abcdef"));
                 row["answer_logprobs"] = logprobs;
+                row["measured_by"] = json!("llmbench/0.2.0");
             });
             (row, false)
         };
@@ -352,6 +360,7 @@ mod tests {
         assert_eq!(block.facts.canary_answer.as_deref(), Some("bear, bat"));
         assert_eq!(block.facts.canary_logprobs.as_deref(), Some("-0.5 -1.235"));
         assert_eq!(block.facts.finish_reason, None);
+        assert_eq!(block.facts.measured_by.as_deref(), Some("llmbench/0.2.0"));
         let facts = |text: &str, logprobs: Value| {
             let facts = derived(&[canary(text, logprobs)]).blocks.remove(0).block.facts;
             (facts.canary_answer.unwrap(), facts.canary_logprobs)

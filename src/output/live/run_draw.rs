@@ -49,7 +49,7 @@ pub fn draw(view: &mut RunView, frame: &mut Frame<'_>, now: DateTime<Utc>) {
 }
 
 fn overview(view: &mut RunView, page: &mut Page<'_>, now: DateTime<Utc>) {
-    let totals = RunTotals::of(view);
+    let totals = LiveTotals::of(view);
     header(view, page, &totals, now);
     let most = (page.height() / 8).max(1);
     let notes = view.notes.len().min(most);
@@ -80,14 +80,14 @@ fn overview(view: &mut RunView, page: &mut Page<'_>, now: DateTime<Utc>) {
 }
 
 /// Sums over all models.
-struct RunTotals {
+struct LiveTotals {
     ended: u64,
     failed: u64,
     in_flight: u64,
     missed: u64,
 }
 
-impl RunTotals {
+impl LiveTotals {
     fn of(view: &RunView) -> Self {
         let models = &view.counters.models;
         Self {
@@ -99,7 +99,7 @@ impl RunTotals {
     }
 }
 
-fn header(view: &RunView, page: &mut Page<'_>, totals: &RunTotals, now: DateTime<Utc>) {
+fn header(view: &RunView, page: &mut Page<'_>, totals: &LiveTotals, now: DateTime<Utc>) {
     let clock = now.format("%H:%M:%S UTC  ").to_string();
     let doing = if view.is_stopping { "stopping ...  " } else { "" };
     let title = text::one_line(&view.plan.title) + "  ";
@@ -211,7 +211,7 @@ fn model_row(view: &RunView, place: usize, layout: &TableLayout, selected: bool)
 }
 
 /// The models that are asked now.
-fn in_flight(view: &RunView, totals: &RunTotals) -> String {
+fn in_flight(view: &RunView, totals: &LiveTotals) -> String {
     if totals.in_flight == 0 {
         return "now     nothing is in flight".to_owned();
     }

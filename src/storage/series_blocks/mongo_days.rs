@@ -26,7 +26,7 @@ const ATTEMPTS: usize = 20;
 const VERSION: &str = "version";
 const ROWS: &str = "rows_by_slot";
 
-type SeriesBlocks<'a> = BTreeMap<String, (&'a MeasuredSeries, Vec<SeriesBlock>)>;
+type BlocksToKeep<'a> = BTreeMap<String, (&'a MeasuredSeries, Vec<SeriesBlock>)>;
 
 /// A day as it is stored.
 struct StoredDay {
@@ -57,7 +57,7 @@ pub(super) async fn keep_blocks(
     blocks: &[BlockOfSeries],
 ) -> Result<(), MongoCallError> {
     let Some(day) = slots.first().map(|one| day_of_slot(one.slot)) else { return Ok(()) };
-    let mut left: SeriesBlocks<'_> = by_key(blocks, slots);
+    let mut left: BlocksToKeep<'_> = by_key(blocks, slots);
     for _ in 0..ATTEMPTS {
         left = keep_days(shared, (day, slots), left).await?;
         if left.is_empty() {
@@ -72,8 +72,8 @@ pub(super) async fn keep_blocks(
 async fn keep_days<'a>(
     shared: &MongoContext,
     (day, slots): (i64, &[DerivedCount]),
-    mut all: SeriesBlocks<'a>,
-) -> Result<SeriesBlocks<'a>, MongoCallError> {
+    mut all: BlocksToKeep<'a>,
+) -> Result<BlocksToKeep<'a>, MongoCallError> {
     let kept = stored(shared, day, &all).await?;
     leave_newer(&mut all, &kept, slots);
     let (mut written, mut days, mut marks) = (Vec::new(), Vec::new(), Vec::new());
@@ -103,7 +103,7 @@ async fn keep_days<'a>(
 async fn stored(
     shared: &MongoContext,
     day: i64,
-    all: &SeriesBlocks<'_>,
+    all: &BlocksToKeep<'_>,
 ) -> Result<HashMap<String, StoredDay>, MongoCallError> {
     let keys: Vec<String> = all.keys().cloned().collect();
     let mut kept = HashMap::new();
@@ -114,7 +114,7 @@ async fn stored(
 }
 
 /// Drops the blocks that are stored as another process made them of newer rows.
-fn leave_newer(all: &mut SeriesBlocks<'_>, kept: &HashMap<String, StoredDay>, slots: &[DerivedCount]) {
+fn leave_newer(all: &mut BlocksToKeep<'_>, kept: &HashMap<String, StoredDay>, slots: &[DerivedCount]) {
     for (key, (_, blocks)) in all.iter_mut() {
         let Some(stored) = kept.get(key) else { continue };
         let counted = |slot: i64| slots.iter().find(|one| one.slot == slot);

@@ -1,4 +1,4 @@
-//! The files of a site. [`SiteFolder`] puts them where the site is, all at once; [`write`] says which files there are.
+//! The files of a site. [`SiteFolder`] puts them where the site is, all at once; [`write()`] says which files there are.
 
 mod folder;
 mod manifest;

@@ -88,6 +88,7 @@ async fn what_cannot_be_is_refused_in_a_sentence() {
     world.measure(&models(2), 4).await;
     for (arguments, code, said) in [
         (vec![], 2, "it is not said what to write"),
+        (vec!["--output", "-"], 2, "does not go to standard output"),
         (vec!["--site", "www", "--since", "then"], 2, "--since: `then` is no time"),
         (vec!["--site", "www", "--since", "2999-01-01"], 2, "--since: the report begins"),
         (vec!["--site", "www", "--url", "bench"], 2, "--url: `bench` is no web address"),

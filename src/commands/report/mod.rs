@@ -46,6 +46,10 @@ pub async fn run(args: ReportArgs, context: Context) -> Result<Exit, CommandErro
             nothing.hint("--output report.html for one file, --site DIR for a site, --json for the numbers")
         );
     }
+    if args.output.as_deref() == Some(Path::new("-")) {
+        return Err(CommandError::usage("--output: a report does not go to standard output")
+            .hint("name a file, for example --output report.html; --json prints the numbers"));
+    }
     let address = address(args.url.as_deref())?;
     let query = ReportQuery { since: args.since.clone(), wanted: wanted(&args, &context) };
     let store = context.open_store().await?;
@@ -56,8 +60,8 @@ pub async fn run(args: ReportArgs, context: Context) -> Result<Exit, CommandErro
     let contents = ReportContents::of(&facts);
     check(&query.wanted, &facts, &contents)?;
     if contents.models.is_empty() {
-        let said = "no request of a daemon is stored in this time: requests by hand are not in reports; `llmbench daemon` \
-                    measures around the clock";
+        let said = "no request of a daemon is stored in this time, or its first 3 hours are not over: requests by hand are not \
+                    in reports; `llmbench daemon` measures around the clock";
         context.note(args.quiet, said);
     }
     if let Some(path) = &args.output {

@@ -172,7 +172,11 @@ impl ReportContents {
                 .filter(|change| by_model.contains_key(&change.series.model))
                 .map(ReportedChange::of)
                 .collect(),
-            calibrations: facts.calibrations.iter().map(ReportedCalibration::of).collect(),
+            calibrations: facts
+                .calibrations
+                .iter()
+                .map(|one| ReportedCalibration::of(one, &facts.series))
+                .collect(),
         }
     }
 
@@ -225,9 +229,11 @@ impl ReportedChange {
 }
 
 impl ReportedCalibration {
-    fn of(one: &crate::domain::calibration::CalibrationSummary) -> Self {
+    /// A daemon that no row names has the name of its host, which is nobody's business.
+    fn of(one: &crate::domain::calibration::CalibrationSummary, series: &[BlockHistory]) -> Self {
+        let is_in_rows = |name: &&String| series.iter().any(|one| one.series.runner.as_ref() == Some(*name));
         Self {
-            runner: one.runner.clone(),
+            runner: one.runner.as_ref().filter(is_in_rows).cloned(),
             at: one.at,
             may_publish: one.may_publish,
             streams: one.streams,

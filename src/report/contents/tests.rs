@@ -5,6 +5,7 @@ use super::model_detail::ModelDetail;
 use super::weighted::rounded;
 use super::{ReportContents, ReportedModel, by_model};
 use crate::domain::ModelRef;
+use crate::domain::calibration::CalibrationSummary;
 use crate::domain::interval::Interval;
 use crate::domain::series_block::{BlockFacts, BlockFigure, SLOTS_OF_DAY, slot_start};
 use crate::domain::series_change::{
@@ -12,6 +13,7 @@ use crate::domain::series_change::{
 };
 use crate::measure::ranking::circumstances::WantedCircumstances;
 use crate::measure::stats;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -190,6 +192,26 @@ fn a_picture_of_medians_has_the_middle_of_its_table() {
     medians.sort_by(f64::total_cmp);
     assert_eq!(medians.len(), 97);
     assert_eq!(detail.spread.ttft.p50, Some(rounded(stats::percentile(&medians, 50.0))));
+}
+
+#[test]
+fn a_host_is_named_only_where_it_measured() {
+    let calibration = |runner: &str| CalibrationSummary {
+        id: "c".to_owned(),
+        at: DateTime::<Utc>::UNIX_EPOCH,
+        host: "office-7".to_owned(),
+        runner: Some(runner.to_owned()),
+        may_publish: true,
+        verdict: String::new(),
+        streams: None,
+        ttft_error_mean: None,
+        ttft_error_p99: None,
+    };
+    let mut facts = facts(vec![history("p:m", 9, 0.4)], 9);
+    facts.calibrations = vec![calibration("tokyo"), calibration("office-7:097eb34b")];
+    let runners: Vec<Option<String>> =
+        ReportContents::of(&facts).calibrations.into_iter().map(|one| one.runner).collect();
+    assert_eq!(runners, [Some("tokyo".to_owned()), None]);
 }
 
 /// The samples of a figure, written out.

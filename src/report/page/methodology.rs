@@ -59,7 +59,7 @@ fn definitions() -> Markup {
     html! {
         table {
             caption { "Figures of a request" }
-            thead { tr { @for name in ["Figure", "Field of rows and exports", "Unit", "Definition"] { th scope="col" { (name) } } } }
+            thead { tr { @for name in ["Figure", "Field of rows and exports", "Unit", "Definition"] { th.text scope="col" { (name) } } } }
             tbody {
                 @for figure in &FIGURES {
                     tr {

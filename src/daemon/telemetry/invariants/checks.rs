@@ -154,7 +154,8 @@ fn catalogue_is_not_shrinking(evidence: &Evidence) -> Observation<Vec<String>> {
     Ok(vec![format!("{now} models are enabled, and {missing} more were; no batch says why")])
 }
 
-/// If no daemon reads lists, no list is too old.
+/// If no daemon reads lists, no list is too old. Nor is any missing where every model is younger than a list may be old: the
+/// first reading of a new installation comes at the hour of discovery.
 fn discovery_is_recent(evidence: &Evidence) -> Observation<Vec<String>> {
     if !evidence.discovers {
         return Ok(Vec::new());
@@ -167,7 +168,9 @@ fn discovery_is_recent(evidence: &Evidence) -> Observation<Vec<String>> {
         *at = (*at).max(complete);
     }
     if newest.is_empty() {
-        return Ok(vec!["no list was ever read".to_owned()]);
+        let is_new = |at: Option<DateTime<Utc>>| at.is_some_and(|at| evidence.now - at <= DISCOVERY);
+        let is_due = enabled(evidence)?.into_iter().any(|entry| !is_new(entry.created_at));
+        return Ok(is_due.then(|| "no list was ever read".to_owned()).into_iter().collect());
     }
     let measured: BTreeSet<&str> =
         enabled(evidence)?.into_iter().map(|entry| entry.model.provider.as_str()).collect();

@@ -242,6 +242,12 @@ fn a_partial_read_is_no_discovery() {
     assert_eq!(violated(&evidence), one("discovery_is_recent", "groq"));
     evidence.reads = Ok(Vec::new());
     assert_eq!(violated(&evidence), one("discovery_is_recent", "no list was ever read"));
+    let mut new = evidence.clone();
+    let now = new.now;
+    for entry in new.entries.as_mut().unwrap() {
+        entry.created_at = Some(now - TimeDelta::hours(1));
+    }
+    assert!(!violated(&new).iter().any(|(name, _)| *name == "discovery_is_recent"));
     let off = Evidence { discovers: false, ..evidence };
     assert_eq!(violated(&off), []);
 }

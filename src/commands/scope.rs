@@ -1,8 +1,11 @@
 //! Converts flags to a filter for rows: a window of time, a provider, a model.
 
 use crate::cli::errors::{ModelArgs, WindowArgs};
+use crate::cli::rank::ConnectionArg;
+use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::{ModelRef, Window};
+use crate::measure::ranking::circumstances::WantedCircumstances;
 use crate::storage::StoreError;
 use crate::storage::history::HistoryFilter;
 use chrono::{Duration, Local};
@@ -40,6 +43,33 @@ pub fn scope(args: &ModelArgs, window: Window) -> Result<HistoryFilter, CommandE
         return Err(CommandError::usage("--model is empty").hint("write provider:model_id"));
     }
     Ok(scope)
+}
+
+/// The name of the runner on the command line whose runs no bridge received.
+pub const NO_RUNNER: &str = "-";
+
+/// The circumstances that flags ask for. A profile that the configuration does not know may be another program's, and is
+/// taken as its id.
+pub fn wanted_circumstances(
+    profile: Option<&str>,
+    connection: Option<ConnectionArg>,
+    runners: &[String],
+    context: &Context,
+) -> WantedCircumstances {
+    let id = |name: &str| {
+        let known = context.settings.profiles.iter().find(|profile| profile.name == name);
+        known.map_or_else(|| name.to_owned(), |profile| profile.id.clone())
+    };
+    let connection = connection.map(|connection| match connection {
+        ConnectionArg::Cold => "cold".to_owned(),
+        ConnectionArg::Warm => "warm".to_owned(),
+    });
+    let runner = |name: &String| Some(name.clone()).filter(|name| name != NO_RUNNER);
+    WantedCircumstances {
+        profile: profile.map(id),
+        connection,
+        runners: runners.iter().map(runner).collect(),
+    }
 }
 
 /// Converts a store's error while reading: unreachable is 75, everything else needs a change.

@@ -4,13 +4,12 @@ pub mod facts;
 mod opening;
 pub mod watch;
 
-use crate::cli::rank::ConnectionArg;
 use crate::cli::report::ReportArgs;
 use crate::cli::{calibrate, changes, rank};
 use crate::commands::changes::up_to_date;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::scope::read_error;
+use crate::commands::scope::{NO_RUNNER, read_error, wanted_circumstances};
 use crate::commands::stdout;
 use crate::domain::series_change::MeasuredSeries;
 use crate::export::new_file::{NewFile, NewFileError};
@@ -26,9 +25,6 @@ use facts::{ReportFactsError, ReportQuery};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
-
-/// The name of the runner on the command line whose runs no bridge received.
-const NO_RUNNER: &str = "-";
 
 /// What `--help` says, for the page about the method.
 const TEXTS: MethodTexts =
@@ -51,7 +47,8 @@ pub async fn run(args: ReportArgs, context: Context) -> Result<Exit, CommandErro
             .hint("name a file, for example --output report.html; --json prints the numbers"));
     }
     let address = address(args.url.as_deref())?;
-    let query = ReportQuery { since: args.since.clone(), wanted: wanted(&args, &context) };
+    let wanted = wanted_circumstances(args.profile.as_deref(), args.connection, &args.runner, &context);
+    let query = ReportQuery { since: args.since.clone(), wanted };
     let store = context.open_store().await?;
     let failed = |error| read_error("reading what was measured", error);
     let now = store.server_time().await.map_err(failed)?;
@@ -92,24 +89,6 @@ fn said(written: SiteSummary) -> String {
 
 fn address(url: Option<&str>) -> Result<SiteAddress, CommandError> {
     SiteAddress::parse(url).map_err(|why| CommandError::usage(format!("--url: {why}")))
-}
-
-/// What was asked. A profile that the configuration does not know may be another program's, and is taken as its id.
-fn wanted(args: &ReportArgs, context: &Context) -> WantedCircumstances {
-    let id = |name: &String| {
-        let known = context.settings.profiles.iter().find(|profile| profile.name == *name);
-        known.map_or_else(|| name.clone(), |profile| profile.id.clone())
-    };
-    let connection = args.connection.map(|connection| match connection {
-        ConnectionArg::Cold => "cold".to_owned(),
-        ConnectionArg::Warm => "warm".to_owned(),
-    });
-    let runner = |name: &String| Some(name.clone()).filter(|name| name != NO_RUNNER);
-    WantedCircumstances {
-        profile: args.profile.as_ref().map(id),
-        connection,
-        runners: args.runner.iter().map(runner).collect(),
-    }
 }
 
 /// Refuses circumstances of which nothing was measured, because a name may be mistyped.

@@ -2,10 +2,10 @@
 //! `output::rank` the display.
 
 use super::ranked_rows::{RankedQuery, ReadModel};
-use crate::cli::rank::{ConnectionArg, RankedMetricArg, ResultsRankArgs};
+use crate::cli::rank::{RankedMetricArg, ResultsRankArgs};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::scope::{read_error, scope, window};
+use crate::commands::scope::{NO_RUNNER, read_error, scope, wanted_circumstances, window};
 use crate::commands::{stdout, unknown_names};
 use crate::domain::nearest::did_you_mean;
 use crate::measure::compare::{FIGURES, RunStratum};
@@ -20,9 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The default window.
 const WEEK: Duration = Duration::days(7);
-
-/// The name of the runner on the command line whose runs no bridge received.
-const NO_RUNNER: &str = "-";
 
 /// Runs `llmbench results rank` to its exit status.
 ///
@@ -67,7 +64,7 @@ async fn ranked(
     };
     let models: Vec<RankedModel> = rows.models.iter().map(named).collect();
     let attempts: Vec<ModelAttempts> = rows.models.into_values().map(|read| read.attempts).collect();
-    let wanted = wanted(args, context);
+    let wanted = wanted_circumstances(args.profile.as_deref(), args.connection, &args.runner, context);
     check(&attempts, &wanted)?;
     let ranking = Ranking::of(&attempts, &wanted, FIGURES[place].better);
     Ok(RankReport {
@@ -91,24 +88,6 @@ fn figure(metric: RankedMetricArg) -> usize {
         RankedMetricArg::Total => "total",
     };
     FIGURES.iter().position(|figure| figure.key == key).unwrap_or(0)
-}
-
-/// What was asked. A profile that the configuration does not know may be another program's, and is taken as its id.
-fn wanted(args: &ResultsRankArgs, context: &Context) -> WantedCircumstances {
-    let id = |name: &String| {
-        let known = context.settings.profiles.iter().find(|profile| profile.name == *name);
-        known.map_or_else(|| name.clone(), |profile| profile.id.clone())
-    };
-    let connection = args.connection.map(|connection| match connection {
-        ConnectionArg::Cold => "cold".to_owned(),
-        ConnectionArg::Warm => "warm".to_owned(),
-    });
-    let runner = |name: &String| Some(name.clone()).filter(|name| name != NO_RUNNER);
-    WantedCircumstances {
-        profile: args.profile.as_ref().map(id),
-        connection,
-        runners: args.runner.iter().map(runner).collect(),
-    }
 }
 
 /// Refuses circumstances of which there is no run at all, because a name may be mistyped.

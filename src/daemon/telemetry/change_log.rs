@@ -10,24 +10,8 @@ pub fn changed(change: &SeriesChange) {
     let (figure, before, after) = level(&change.level);
     let (scope, cause) = (change.scope.as_str(), change.cause.as_str());
     let since = began.at.to_rfc3339();
-    if let Some(returned) = change.returned {
-        let times = returned.times;
-        warn!(
-            id,
-            series = series_model,
-            runner,
-            figure,
-            before,
-            after,
-            since,
-            scope,
-            cause,
-            times,
-            why = cause_line,
-            "a change of a series is back: `llmbench results changes`"
-        );
-        return;
-    }
+    let times = change.returned.map(|returned| returned.times);
+    let said = if times.is_some() { "a change of a series is back" } else { "a series changed" };
     warn!(
         id,
         series = series_model,
@@ -38,8 +22,9 @@ pub fn changed(change: &SeriesChange) {
         since,
         scope,
         cause,
+        times,
         why = cause_line,
-        "a series changed: `llmbench results changes`"
+        "{said}: `llmbench results changes`"
     );
 }
 

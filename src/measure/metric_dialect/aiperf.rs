@@ -2,35 +2,27 @@
 //! or a call of a tool; the first one of either kind is the first token. Times begin with the request over a kept
 //! connection and are in milliseconds, as its export writes them.
 
-use super::DialectReading::{Request, Run};
+use super::DialectReading::Run;
 use super::{
-    DialectDefinition, DialectMetric, RequestStamps, gaps, milliseconds, one, output_throughput, pace,
-    request_throughput,
+    DialectDefinition, DialectMetric, RequestStamps, gaps, milliseconds, of_request, one, output_throughput,
+    pace, request_throughput,
 };
 
 pub(super) static DEFINITION: DialectDefinition =
     DialectDefinition { tool: "aiperf", version: "0.13.0", metrics: &METRICS };
 
 static METRICS: [DialectMetric; 10] = [
-    metric("time_to_first_token", "ms", first_token),
-    metric("time_to_second_token", "ms", second_token),
-    metric("time_to_first_output_token", "ms", first_output_token),
-    metric("request_latency", "ms", request_latency),
-    metric("inter_token_latency", "ms", inter_token_latency),
-    metric("inter_chunk_latency", "ms", inter_chunk_latency),
-    metric("output_token_throughput_per_user", "tokens/sec/user", throughput_per_user),
-    metric("output_sequence_length", "tokens", sequence_length),
+    of_request("time_to_first_token", "ms", first_token),
+    of_request("time_to_second_token", "ms", second_token),
+    of_request("time_to_first_output_token", "ms", first_output_token),
+    of_request("request_latency", "ms", request_latency),
+    of_request("inter_token_latency", "ms", inter_token_latency),
+    of_request("inter_chunk_latency", "ms", inter_chunk_latency),
+    of_request("output_token_throughput_per_user", "tokens/sec/user", throughput_per_user),
+    of_request("output_sequence_length", "tokens", sequence_length),
     DialectMetric { name: "output_token_throughput", unit: "tokens/sec", reading: Run(output_throughput) },
     DialectMetric { name: "request_throughput", unit: "requests/sec", reading: Run(request_throughput) },
 ];
-
-const fn metric(
-    name: &'static str,
-    unit: &'static str,
-    read: fn(&RequestStamps<'_>) -> Vec<f64>,
-) -> DialectMetric {
-    DialectMetric { name, unit, reading: Request(read) }
-}
 
 /// First response with content (`aiperf/metrics/types/ttft_metric.py`).
 fn first_token(request: &RequestStamps<'_>) -> Vec<f64> {

@@ -3,29 +3,20 @@
 //! kind.
 //! Names and units are those of its report; connections are kept.
 
-use super::DialectReading::Request;
-use super::{DialectDefinition, DialectMetric, RequestStamps, milliseconds, one, pace};
+use super::{DialectDefinition, DialectMetric, RequestStamps, milliseconds, of_request, one, pace};
 
 pub(super) static DEFINITION: DialectDefinition =
     DialectDefinition { tool: "guidellm", version: "0.8.1", metrics: &METRICS };
 
 static METRICS: [DialectMetric; 7] = [
-    metric("request_latency", "s", request_latency),
-    metric("time_to_first_token_ms", "ms", first_token),
-    metric("time_to_first_output_token_ms", "ms", first_output_token),
-    metric("time_per_output_token_ms", "ms", time_per_token),
-    metric("inter_token_latency_ms", "ms", inter_token_latency),
-    metric("output_tokens_per_second", "tokens/s", tokens_per_second),
-    metric("output_token_count", "tokens", token_count),
+    of_request("request_latency", "s", request_latency),
+    of_request("time_to_first_token_ms", "ms", first_token),
+    of_request("time_to_first_output_token_ms", "ms", first_output_token),
+    of_request("time_per_output_token_ms", "ms", time_per_token),
+    of_request("inter_token_latency_ms", "ms", inter_token_latency),
+    of_request("output_tokens_per_second", "tokens/s", tokens_per_second),
+    of_request("output_token_count", "tokens", token_count),
 ];
-
-const fn metric(
-    name: &'static str,
-    unit: &'static str,
-    read: fn(&RequestStamps<'_>) -> Vec<f64>,
-) -> DialectMetric {
-    DialectMetric { name, unit, reading: Request(read) }
-}
 
 /// The answer's own count; without one, an iteration is taken for a token (`output_tokens`).
 fn tokens(request: &RequestStamps<'_>) -> Option<u64> {

@@ -42,6 +42,15 @@ pub struct DialectMetric {
     pub reading: DialectReading,
 }
 
+/// A metric that each request has.
+const fn of_request(
+    name: &'static str,
+    unit: &'static str,
+    read: fn(&RequestStamps<'_>) -> Vec<f64>,
+) -> DialectMetric {
+    DialectMetric { name, unit, reading: DialectReading::Request(read) }
+}
+
 /// How a metric follows from the stamps, in its own unit.
 #[derive(Debug, Clone, Copy)]
 pub enum DialectReading {

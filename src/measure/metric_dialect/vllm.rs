@@ -5,10 +5,10 @@
 //!
 //! Its result file writes `median_ttft_ms`, `p99_ttft_ms`, …: statistics before the names of this table.
 
-use super::DialectReading::{Request, Run};
+use super::DialectReading::Run;
 use super::{
-    DialectDefinition, DialectMetric, RequestStamps, gaps, milliseconds, one, output_throughput, pace,
-    request_throughput,
+    DialectDefinition, DialectMetric, RequestStamps, gaps, milliseconds, of_request, one, output_throughput,
+    pace, request_throughput,
 };
 
 pub(super) static DEFINITION: DialectDefinition =
@@ -24,7 +24,7 @@ static METRICS: [DialectMetric; 6] = [
 ];
 
 const fn metric(name: &'static str, read: fn(&RequestStamps<'_>) -> Vec<f64>) -> DialectMetric {
-    DialectMetric { name, unit: "ms", reading: Request(read) }
+    of_request(name, "ms", read)
 }
 
 /// First token (`output.ttft`).
